@@ -1,0 +1,15 @@
+//! Vocabulary: ids, digests, versions and the types of each stage. It must not know any other room, nor do I/O.
+
+mod content;
+mod digest;
+mod fault;
+mod ids;
+mod stage;
+mod version;
+
+pub use content::{Content, ContentType, Encoding};
+pub use digest::{Digest, DigestPrefix};
+pub use fault::{Fault, FaultKind};
+pub use ids::{IdError, ObjectId, ServiceName};
+pub use stage::{Block, Document, Ending, Fetched, Place, Span};
+pub use version::{Clock, Epoch, UnixMs, Version};

@@ -1,0 +1,94 @@
+//! What a source hands to the pipeline. It must not know any particular source.
+
+use std::{fmt, ops::Range, sync::Arc};
+
+use super::{ContentType, Fault};
+
+/// Where a record came from, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// A file's path, `stdin`, or a command's name.
+    pub origin: Arc<str>,
+    /// Line in it (or element number of a JSON array), from 1; 0 where there is none.
+    pub line: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.line == 0 { f.write_str(&self.origin) } else { write!(f, "{}:{}", self.origin, self.line) }
+    }
+}
+
+/// One record's text within a [`Block`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+    /// See [`Place::line`].
+    pub line: u64,
+}
+
+impl Span {
+    /// Its bytes' range in [`Block::data`].
+    pub fn range(&self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+/// Many record texts, cut but not parsed: bytes are read once and borrowed from here on.
+#[derive(Debug, Default)]
+pub struct Block {
+    /// The bytes as read.
+    pub data: Vec<u8>,
+    /// The records in `data`, in order, without blank lines and line ends.
+    pub records: Vec<Span>,
+}
+
+/// One file of a directory source: the whole file is the content.
+#[derive(Debug)]
+pub struct Document {
+    /// The file's stem.
+    pub id: String,
+    /// By the file's extension.
+    pub content_type: ContentType,
+    /// The file's bytes.
+    pub data: Vec<u8>,
+    /// The file.
+    pub place: Place,
+}
+
+/// What a source emits, in order.
+#[derive(Debug)]
+pub enum Fetched {
+    /// Record texts, all from one origin.
+    Block {
+        /// See [`Place::origin`].
+        origin: Arc<str>,
+        /// The texts.
+        block: Block,
+    },
+    /// A whole file as one object.
+    Document(Document),
+    /// Something that is no record; the snapshot it is in removes nothing.
+    Broken {
+        /// Where.
+        place: Place,
+        /// The object's id, where it could be told.
+        id: Option<String>,
+        /// Why.
+        fault: Fault,
+    },
+    /// The source is quiet for now: what was handed over should become visible.
+    Idle,
+}
+
+/// How a fetch ended, when it did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The whole truth was told: absence means gone.
+    Complete,
+    /// The input ended; it was complete only if its last record was `{"end": true}`.
+    Open,
+}
