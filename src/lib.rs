@@ -1,4 +1,16 @@
 //! Contents page of ralphext: the rooms in the order in which imports may fall (ARCHITECTURE.md).
 //! It must not hold logic.
 
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod decision;
+pub mod envelope;
 pub mod model;
+pub mod pipeline;
+pub mod registry;
+pub mod render;
+pub mod settings;
+pub mod sources;
+pub mod store;
+pub mod telemetry;

@@ -27,6 +27,8 @@ pub enum FaultKind {
     Render,
     /// A file that could not be read.
     Unreadable,
+    /// The same id twice in one snapshot, with different content.
+    Duplicate,
     /// `match` in place of `id`, which no identity is configured for.
     Unresolved,
 }
@@ -45,6 +47,7 @@ impl FaultKind {
             Self::BadType => "bad_type",
             Self::Render => "render",
             Self::Unreadable => "unreadable",
+            Self::Duplicate => "duplicate",
             Self::Unresolved => "unresolved",
         }
     }

@@ -8,7 +8,7 @@ mod stage;
 mod version;
 
 pub use content::{Content, ContentType, Encoding};
-pub use digest::{Digest, DigestPrefix};
+pub use digest::{Digest, DigestPrefix, write_hex};
 pub use fault::{Fault, FaultKind};
 pub use ids::{IdError, ObjectId, ServiceName};
 pub use stage::{Block, Document, Ending, Fetched, Place, Span};

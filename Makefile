@@ -1,0 +1,56 @@
+# Everything a contributor runs. `make help` lists the targets.
+
+CARGO ?= cargo
+ARGS ?=
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+BINARY := $(TARGET_DIR)/release/ralphext
+
+SHELL_SCRIPTS = scripts/*.sh .ci/run $(wildcard examples/*/*.sh)
+
+.DEFAULT_GOAL := build
+.PHONY: setup build release test test-all lint demo bench bench-quick generate clean help
+
+setup: ## install what is missing on this machine: a C compiler, a Redis server and its client
+	@scripts/setup.sh
+
+build: ## build the debug binary
+	$(CARGO) build --locked
+
+release: ## build the release binary
+	$(CARGO) build --release --locked
+
+test: setup ## run the tests (against real Redis servers that they start themselves)
+	$(CARGO) test --locked --doc
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then set -x; $(CARGO) nextest run --locked $(ARGS); \
+	else set -x; $(CARGO) test --locked --lib --bins --tests $(ARGS); fi
+
+test-all: export RALPHEXT_TEST_ALL = 1
+test-all: test ## the same, with the slow ones
+
+lint: ## check formatting, clippy, shell scripts and licences; every warning is an error
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	@if command -v shellcheck >/dev/null; then set -x; shellcheck $(SHELL_SCRIPTS); \
+	else echo 'lint: shellcheck is not installed, skipped'; fi
+	@if $(CARGO) deny --version >/dev/null 2>&1; then set -x; $(CARGO) deny --offline check licenses bans sources; \
+	else echo 'lint: cargo-deny is not installed, skipped'; fi
+
+demo: ## host facts and an inventory, kept in a private Redis: see it work (ARGS=--keep leaves it running)
+	@scripts/setup.sh --server
+	$(CARGO) build --release --locked
+	@$(BINARY) demo $(ARGS)
+
+bench: ## compare whole processes: redis-cli --pipe, a Python writer, ralphext (ARGS=--full adds 1M objects)
+	@scripts/bench.sh $(ARGS)
+
+bench-quick: ## the same with fewer objects and rounds: a smoke test, not a measurement
+	@scripts/bench.sh --quick $(ARGS)
+
+generate: ## write schemas/ and docs/reference/ from the Rust types
+	$(CARGO) run --quiet --locked --bin ralphext -- generate
+
+clean: ## remove what was built
+	$(CARGO) clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,118 @@
+//! The application: builds engines and sources from settings, spawns them, and shuts them down. It must not parse flags
+//! or print results.
+
+mod runtime;
+mod signals;
+
+use std::{fs, sync::Arc};
+
+use tokio::{sync::watch, task::JoinSet};
+use tracing::{error, info};
+
+use crate::{
+    pipeline::{Engine, EngineError, Kind, Opened, PassReport, Plan, Progress, stopped},
+    settings::{Secret, Settings},
+    sources::{self, Options, Source, SourceError},
+    store::StoreError,
+};
+
+pub use runtime::block_on;
+pub use signals::stop_on_signal;
+
+/// Why nothing was started.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The engine could not be built.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The source could not be built.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+}
+
+/// Builds the source of a service. With `watch` its changes can be waited for.
+///
+/// # Errors
+/// When the settings make no source.
+pub fn source(settings: &Settings, watch: bool) -> Result<Box<dyn Source>, SourceError> {
+    let mut options = Options::new(&settings.redis, watch);
+    if let Some(path) = &settings.redis.password_file
+        && let Ok(text) = fs::read_to_string(path)
+    {
+        // Unreadable is the store's error to tell; a secret that cannot be read cannot leak either.
+        options.secrets.push(Secret::new(text.trim_end_matches(['\r', '\n'])));
+    }
+    sources::build(&settings.source, &settings.limits, &options)
+}
+
+/// Runs all services until `stop` turns true. Everything is built before anything starts.
+///
+/// # Errors
+/// When one of them cannot be built; then none is started.
+pub async fn run(all: Vec<Settings>, stop: watch::Receiver<bool>) -> Result<(), AppError> {
+    let mut built = Vec::with_capacity(all.len());
+    for settings in all {
+        let source = source(&settings, true)?;
+        let grace = settings.shutdown.grace.0;
+        info!(service = settings.name().as_str(), source = source.describe(), "service configured");
+        built.push((Engine::new(settings, Kind::Run)?, source, grace));
+    }
+    let mut tasks = JoinSet::new();
+    for (engine, source, grace) in built {
+        // Each has its own lease, schedule and faults: one's trouble is not the others'.
+        tasks.spawn(crate::pipeline::run(engine, source, stop.clone(), grace));
+    }
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(e) = ended {
+            error!(error = %e, "a service ended unexpectedly; the others go on");
+        }
+    }
+    Ok(())
+}
+
+/// How a single pass ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// It ran.
+    Passed(Box<PassReport>, Option<Plan>),
+    /// Another writer holds the lease.
+    Taken {
+        /// Its instance.
+        holder: String,
+    },
+}
+
+/// One pass of one service: `once`, or `plan`. With `wait` it waits for the lease.
+///
+/// # Errors
+/// When it cannot be built, or Redis fails before the pass.
+pub async fn once(
+    settings: Settings,
+    kind: Kind,
+    wait: bool,
+    mut stop: watch::Receiver<bool>,
+    progress: Option<Arc<Progress>>,
+) -> Result<Ended, AppError> {
+    let mut source = source(&settings, false)?;
+    let grace = settings.shutdown.grace.0;
+    let lease = settings.writer.lease.0;
+    let mut engine = Engine::new(settings, kind)?;
+    loop {
+        match engine.open().await.map_err(|e: StoreError| AppError::Engine(e.into()))? {
+            Opened::Writer => break,
+            Opened::Taken { holder, .. } if !wait => return Ok(Ended::Taken { holder }),
+            Opened::Taken { holder, .. } => {
+                info!(service = engine.service(), holder, "waiting for the lease");
+                tokio::select! {
+                    () = stopped(&mut stop) => return Ok(Ended::Taken { holder }),
+                    () = tokio::time::sleep(lease / 10) => {}
+                }
+            }
+        }
+    }
+    let report = engine.pass(source.as_mut(), &mut stop, progress).await;
+    source.close().await;
+    // The pass is over and told; a lease that cannot be handed back expires by itself.
+    let _ = tokio::time::timeout(grace, engine.close()).await;
+    Ok(Ended::Passed(Box::new(report), engine.into_plan()))
+}

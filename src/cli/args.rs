@@ -1,0 +1,201 @@
+//! Flags and verbs. It must not act.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::settings::LogFormat;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  all well (bad objects up to limits.max_failed are told, not an exit code)
+  1  the pass ran, and more objects failed than limits.max_failed; or what was asked for is not there
+  2  wrong command line or configuration
+  3  the source failed
+  4  Redis failed
+  5  another writer holds the lease";
+
+/// Keeps the content of Ralph extension tabs in Redis.
+#[derive(Debug, Parser)]
+#[command(name = "ralphext", version, after_help = EXIT_CODES, max_term_width = 110)]
+pub struct Cli {
+    /// For every verb.
+    #[command(flatten)]
+    pub globals: Globals,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// Flags for every verb.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Globals {
+    /// Configuration: a file (TOML; YAML and JSON by extension), or a directory with one file per service.
+    /// Default: $RALPHEXT_CONFIG, ./ralphext.toml, /etc/ralphext/ralphext.toml, /etc/ralphext/conf.d
+    #[arg(short, long, global = true, value_name = "PATH")]
+    pub config: Vec<PathBuf>,
+    /// Sets one key, above file and environment: --set content.ttl=1h
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub sets: Vec<(String, String)>,
+    /// Address of Redis: redis://, rediss:// or unix://
+    #[arg(long, global = true, value_name = "URL")]
+    pub redis_url: Option<String>,
+    /// Least important level to be logged
+    #[arg(long, global = true, value_name = "LEVEL")]
+    pub log_level: Option<String>,
+    /// How log lines look
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub log_format: Option<Format>,
+    /// How results look
+    #[arg(short, long, global = true, value_name = "FORMAT", default_value = "table")]
+    pub output: Output,
+}
+
+/// See [`LogFormat`].
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Format {
+    /// Pretty on a terminal, else JSON
+    Auto,
+    /// For people
+    Pretty,
+    /// One JSON object per line
+    Json,
+}
+
+impl From<Format> for LogFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Auto => Self::Auto,
+            Format::Pretty => Self::Pretty,
+            Format::Json => Self::Json,
+        }
+    }
+}
+
+/// How results look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// Aligned, for people
+    #[default]
+    Table,
+    /// JSON, for scripts
+    Json,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Be the sidecar: pass after pass, until SIGTERM
+    Run,
+    /// One snapshot, then end (CronJobs, pipes)
+    Once(Snapshot),
+    /// Check the configuration, without network
+    Check(Check),
+    /// Run the source once and show its first records as they would be taken; needs no Redis
+    Test(Test),
+    /// Tell how the configured services are doing
+    Status,
+    /// Tell what `once` would write, renew and remove; touches nothing
+    Plan(Snapshot),
+    /// Print one object's value
+    Get(Object),
+    /// List the services of a Redis, or the objects of one
+    Ls(Ls),
+    /// Tell why an object's key is as it is
+    Explain(Object),
+    /// Print one of the published schemas
+    Schema(Schema),
+    /// Print completions for a shell
+    Completions(Completions),
+    /// Write the generated files of the repository
+    #[command(hide = true)]
+    Generate(Generate),
+}
+
+/// Where a snapshot comes from.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Snapshot {
+    /// Read records from standard input, whatever source.kind says
+    #[arg(long, value_name = "KIND")]
+    pub source: Option<SourceOverride>,
+    /// Standard input is a complete snapshot: objects that it does not name are gone
+    #[arg(long)]
+    pub complete: bool,
+    /// Wait for the lease while another writer holds it
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// A source that a flag can ask for.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum SourceOverride {
+    /// Standard input
+    Stdin,
+}
+
+/// See [`Verb::Check`].
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Also try Redis and the permissions there
+    #[arg(long)]
+    pub connect: bool,
+}
+
+/// See [`Verb::Test`].
+#[derive(Debug, Args)]
+pub struct Test {
+    /// How many records to show
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    pub limit: usize,
+    /// Read records from standard input, whatever source.kind says
+    #[arg(long, value_name = "KIND")]
+    pub source: Option<SourceOverride>,
+}
+
+/// One object.
+#[derive(Debug, Args)]
+pub struct Object {
+    /// The service
+    pub service: String,
+    /// The object's id
+    pub id: String,
+}
+
+/// See [`Verb::Ls`].
+#[derive(Debug, Args)]
+pub struct Ls {
+    /// The service whose objects are listed; without it, all services
+    pub service: Option<String>,
+}
+
+/// See [`Verb::Schema`].
+#[derive(Debug, Args)]
+pub struct Schema {
+    /// The schema
+    pub name: crate::cli::schema::Name,
+}
+
+/// See [`Verb::Completions`].
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// See [`Verb::Generate`].
+#[derive(Debug, Args)]
+pub struct Generate {
+    /// The repository's root
+    #[arg(default_value = ".")]
+    pub root: PathBuf,
+    /// Change nothing; end with 1 when a file has drifted
+    #[arg(long)]
+    pub check: bool,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("write KEY=VALUE, such as content.ttl=1h".to_owned()),
+    }
+}

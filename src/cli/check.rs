@@ -1,0 +1,68 @@
+//! `ralphext check`: the configuration, and with `--connect` what Redis says to it. It must not change anything.
+
+use anstream::println;
+use serde::Serialize;
+
+use super::{
+    Exit, Failure,
+    args::{Check, Globals, Output},
+    output, target,
+};
+use crate::{
+    app,
+    settings::Settings,
+    store::{Probe, Target, probe},
+};
+
+#[derive(Debug, Serialize)]
+struct Checked {
+    service: String,
+    source: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redis: Option<Probe>,
+}
+
+/// Ends with 0 when all is well, 2 when the configuration is wrong, 4 when Redis is.
+pub fn check(globals: &Globals, args: &Check) -> Result<Exit, Failure> {
+    let all = target::services(globals)?;
+    let mut checked = Vec::new();
+    for settings in &all {
+        checked.push(one(settings, args.connect)?);
+    }
+    let missing = checked.iter().filter_map(|c| c.redis.as_ref()).any(|p| !p.missing.is_empty());
+    if globals.output == Output::Json {
+        output::json(&checked);
+    } else {
+        checked.iter().for_each(show);
+    }
+    if missing {
+        let hint = "let the ACL user run these commands on its keys (ACL SETUSER)";
+        return Err(Failure::new(Exit::Redis, "Redis refuses some of the commands that are needed", hint));
+    }
+    Ok(Exit::Well)
+}
+
+fn one(settings: &Settings, connect: bool) -> Result<Checked, Failure> {
+    let source =
+        app::block_on(async { app::source(settings, false).map(|s| s.describe()) }).map_err(super::run::system)??;
+    let redis = match connect {
+        true => Some(probe(&Target::new(&settings.redis)?, &settings.redis.prefix, settings.name())?),
+        false => None,
+    };
+    Ok(Checked { service: settings.name().to_string(), source, redis })
+}
+
+fn show(checked: &Checked) {
+    let good = output::GOOD;
+    println!("{good}ok{good:#} {}: configuration is valid ({})", checked.service, output::clean(&checked.source));
+    let Some(probe) = &checked.redis else { return };
+    println!("{good}ok{good:#} {}: {} {} answers at {}", checked.service, probe.product, probe.version, probe.address);
+    for command in &probe.missing {
+        let bad = output::BAD;
+        println!("{bad}refused{bad:#} {}: {command}", checked.service);
+    }
+    for note in &probe.notes {
+        let warn = output::WARN;
+        println!("{warn}note{warn:#} {}: {note}", checked.service);
+    }
+}

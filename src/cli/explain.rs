@@ -1,0 +1,122 @@
+//! `ralphext explain`: why an object's key is as it is. It must not change anything.
+
+use anstream::println;
+use serde::Serialize;
+
+use super::{
+    Exit, Failure,
+    args::{Globals, Object, Output},
+    output::{self, Cell},
+    target,
+};
+use crate::{
+    envelope::{Head, parse_head},
+    registry::{Descriptor, FailedObject, Stamp},
+};
+
+#[derive(Debug, Serialize)]
+struct Told {
+    service: String,
+    object_id: String,
+    key: String,
+    state: &'static str,
+    why: String,
+    source: Option<String>,
+    version: Option<u64>,
+    epoch: Option<u64>,
+    changed_at: Option<Stamp>,
+    hash: Option<String>,
+    bytes: Option<usize>,
+    ttl_left_ms: Option<u64>,
+    last_pass_at: Option<Stamp>,
+    last_error: Option<String>,
+}
+
+/// Ends with 0 when the object has a sound value, else with 1.
+pub fn explain(globals: &Globals, args: &Object) -> Result<Exit, Failure> {
+    let (service, id) = (target::service_name(&args.service)?, target::object_id(&args.id)?);
+    let mut reader = target::reader(globals)?;
+    let stored = reader.object(&service, &id)?;
+    let descriptor = reader.descriptor(&service)?.and_then(|s| serde_json::from_slice::<Descriptor>(&s.value).ok());
+    let head = stored.as_ref().map(|s| parse_head(&s.value));
+    let failed =
+        descriptor.as_ref().and_then(|d| d.failed_objects.iter().find(|f| f.object_id.as_deref() == Some(id.as_str())));
+    let now = target::now_ms();
+    let (state, why) = why(head.as_ref(), descriptor.as_ref(), failed, now);
+    let head = head.and_then(Result::ok);
+    let told = Told {
+        key: reader.object_key(&service, &id),
+        service: service.to_string(),
+        object_id: id.to_string(),
+        state,
+        why,
+        source: descriptor.as_ref().map(|d| d.writer.source.clone()),
+        version: head.map(|h| h.version.0),
+        epoch: head.map(|h| h.epoch.0),
+        changed_at: head.map(|h| Stamp(h.changed_at)),
+        hash: head.map(|h| h.digest.to_string()),
+        bytes: stored.as_ref().map(|s| s.value.len()),
+        ttl_left_ms: stored.as_ref().and_then(|s| u64::try_from(s.pttl).ok()),
+        last_pass_at: descriptor.as_ref().and_then(|d| d.last_pass.as_ref()).map(|p| p.started_at),
+        last_error: failed
+            .map(|f| format!("{}: {}", f.place, f.reason))
+            .or_else(|| descriptor.and_then(|d| d.last_error).map(|e| e.message)),
+    };
+    match globals.output {
+        Output::Json => output::json(&told),
+        Output::Table => show(&told, now),
+    }
+    Ok(if head.is_some() { Exit::Well } else { Exit::Failed })
+}
+
+/// State in a word, and what the last pass did with the object and why.
+fn why(
+    head: Option<&Result<Head, crate::envelope::HeadError>>,
+    descriptor: Option<&Descriptor>,
+    failed: Option<&FailedObject>,
+    now: u64,
+) -> (&'static str, String) {
+    let Some(d) = descriptor else {
+        return ("unknown service", "no descriptor: the service has never written here, or is long gone".to_owned());
+    };
+    let pass = d.last_pass.as_ref();
+    let began = pass.map_or_else(|| "before the first pass ended".to_owned(), |p| output::ago(p.started_at.0, now));
+    match (head, failed) {
+        (Some(Err(e)), _) => ("broken", format!("{e}; the next pass or renewal heals it")),
+        (None, Some(f)) => ("refused", format!("the last pass ({began}) refused it ({}): {}", f.kind, f.reason)),
+        (None, None) => ("absent", format!("the last pass ({began}) did not have it, and no key is left")),
+        (Some(Ok(_)), Some(f)) => (
+            "kept",
+            format!("the last pass ({began}) refused it ({}): {}; its last good content stays", f.kind, f.reason),
+        ),
+        (Some(Ok(h)), None) => match pass {
+            Some(p) if h.changed_at >= p.started_at.0 => {
+                ("current", format!("the last pass ({began}) wrote it: its content was new, changed, or had been lost"))
+            }
+            Some(_) if d.last_error.is_some() => {
+                ("kept", format!("the last pass ({began}) was not good, so its last good content stays"))
+            }
+            Some(_) => ("current", format!("the last pass ({began}) skipped it: its content's hash is unchanged")),
+            None => ("current", "no pass has ended yet; it was written by an earlier writer".to_owned()),
+        },
+    }
+}
+
+fn show(told: &Told, now: u64) {
+    let style = if told.state == "current" { output::GOOD } else { output::WARN };
+    println!("{style}{}{style:#}  {}", told.state, output::clean(&told.why));
+    let ago = |at: Option<Stamp>| at.map_or("-".to_owned(), |at| format!("{at} ({})", output::ago(at.0, now)));
+    let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+    output::pairs(&[
+        ("  key", Cell::new(told.key.as_str(), output::BOLD)),
+        ("  source", text(told.source.clone()).into()),
+        ("  version", text(told.version.map(|v| v.to_string())).into()),
+        ("  written by epoch", text(told.epoch.map(|v| v.to_string())).into()),
+        ("  changed at", ago(told.changed_at).into()),
+        ("  hash", text(told.hash.clone()).into()),
+        ("  size", text(told.bytes.map(|b| output::size(b as u64))).into()),
+        ("  TTL left", text(told.ttl_left_ms.map(output::span)).into()),
+        ("  last pass", ago(told.last_pass_at).into()),
+        ("  last error", text(told.last_error.clone()).into()),
+    ]);
+}

@@ -1,0 +1,144 @@
+//! `ralphext ls`: the services of a Redis, or the objects of one. It must not change anything.
+
+use anstream::println;
+use serde::Serialize;
+
+use super::{
+    Exit, Failure,
+    args::{Globals, Ls, Output},
+    output::{self, Cell},
+    target,
+};
+use crate::{
+    envelope::{HEAD_MAX, parse_head},
+    registry::{Descriptor, Stamp},
+    store::{RawHead, Reader},
+};
+
+/// Lists services, or the objects of one.
+pub fn ls(globals: &Globals, args: &Ls) -> Result<Exit, Failure> {
+    let mut reader = target::reader(globals)?;
+    match &args.service {
+        None => services(&mut reader, globals.output),
+        Some(name) => objects(&mut reader, name, globals.output),
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct ServiceRow {
+    service: String,
+    status: String,
+    writer_alive: Option<bool>,
+    objects: u64,
+    failed: u64,
+    as_of: Option<Stamp>,
+    heartbeat_at: Stamp,
+    title: String,
+}
+
+fn services(reader: &mut Reader, output: Output) -> Result<Exit, Failure> {
+    let now = target::now_ms();
+    let mut rows = Vec::new();
+    for listed in reader.services()? {
+        // Without a descriptor the entry is about to be pruned.
+        let Some(d) = listed.descriptor.and_then(|json| serde_json::from_slice::<Descriptor>(&json).ok()) else {
+            continue;
+        };
+        rows.push(ServiceRow {
+            service: listed.name,
+            status: d.status.as_str().to_owned(),
+            writer_alive: d.is_alive(now),
+            objects: d.counts.objects,
+            failed: d.counts.failed,
+            as_of: d.as_of,
+            heartbeat_at: d.heartbeat_at,
+            title: d.title,
+        });
+    }
+    if output == Output::Json {
+        output::json(&rows);
+        return Ok(Exit::Well);
+    }
+    if rows.is_empty() {
+        println!("no services here yet; `ralphext run` or `ralphext once` brings the first");
+        return Ok(Exit::Well);
+    }
+    let cells: Vec<Vec<Cell>> = rows
+        .iter()
+        .map(|r| {
+            let status = if r.status == "ok" { output::GOOD } else { output::WARN };
+            let (writer, style) = match r.writer_alive {
+                Some(true) => ("alive", output::GOOD),
+                Some(false) => ("not running", output::BAD),
+                None => ("now and then", output::PLAIN),
+            };
+            vec![
+                Cell::new(r.service.as_str(), output::BOLD),
+                Cell::new(r.status.as_str(), status),
+                Cell::new(writer, style),
+                r.objects.to_string().into(),
+                r.failed.to_string().into(),
+                r.as_of.map_or("never".to_owned(), |at| output::ago(at.0, now)).into(),
+                output::ago(r.heartbeat_at.0, now).into(),
+                r.title.as_str().into(),
+            ]
+        })
+        .collect();
+    output::table(&["SERVICE", "STATUS", "WRITER", "OBJECTS", "FAILED", "AS OF", "HEARTBEAT", "TITLE"], &cells);
+    Ok(Exit::Well)
+}
+
+#[derive(Debug, Serialize)]
+struct ObjectRow {
+    object_id: String,
+    version: Option<u64>,
+    changed_at: Option<Stamp>,
+    hash: Option<String>,
+    ttl_ms: Option<u64>,
+}
+
+fn objects(reader: &mut Reader, name: &str, output: Output) -> Result<Exit, Failure> {
+    let service = target::service_name(name)?;
+    let mut rows: Vec<ObjectRow> = reader.heads(&service, HEAD_MAX)?.into_iter().map(row).collect();
+    rows.sort_by(|a, b| natural(&a.object_id).cmp(&natural(&b.object_id)));
+    rows.dedup_by(|a, b| a.object_id == b.object_id);
+    if output == Output::Json {
+        output::json(&rows);
+        return Ok(Exit::Well);
+    }
+    if rows.is_empty() {
+        println!("{service} has no objects here; `ralphext ls` lists the services");
+        return Ok(Exit::Well);
+    }
+    let now = target::now_ms();
+    let cells: Vec<Vec<Cell>> = rows
+        .iter()
+        .map(|r| {
+            vec![
+                Cell::new(r.object_id.as_str(), output::BOLD),
+                r.version.map_or_else(|| Cell::new("no envelope", output::BAD), |v| v.to_string().into()),
+                r.changed_at.map_or("-".to_owned(), |at| output::ago(at.0, now)).into(),
+                r.ttl_ms.map_or("none".to_owned(), output::span).into(),
+                r.hash.as_deref().map_or("-", |hash| &hash[..16]).into(),
+            ]
+        })
+        .collect();
+    output::table(&["OBJECT", "VERSION", "CHANGED", "TTL LEFT", "HASH"], &cells);
+    Ok(Exit::Well)
+}
+
+fn row(raw: RawHead) -> ObjectRow {
+    let head = parse_head(&raw.head).ok();
+    ObjectRow {
+        version: head.map(|h| h.version.0),
+        changed_at: head.map(|h| Stamp(h.changed_at)),
+        hash: head.map(|h| h.digest.to_string()),
+        ttl_ms: u64::try_from(raw.pttl).ok(),
+        object_id: raw.id,
+    }
+}
+
+/// Numbers by value, before everything else by text.
+fn natural(id: &str) -> (u64, &str) {
+    (id.parse().unwrap_or(u64::MAX), id)
+}

@@ -1,0 +1,64 @@
+//! The command line: one file per verb. It must not know how anything works, only what to ask for and how to show it.
+
+mod args;
+mod check;
+mod completions;
+mod exit;
+mod explain;
+mod generate;
+mod get;
+mod ls;
+mod once;
+mod output;
+mod plan;
+mod run;
+mod schema;
+mod status;
+mod target;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Verb};
+pub use exit::{Exit, Failure};
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => {
+            // Help and version are no errors; everything else is a wrong command line.
+            let code = if e.use_stderr() { Exit::Usage } else { Exit::Well };
+            // Nothing can be told when even the terminal is gone.
+            let _ = e.print();
+            return code.into();
+        }
+    };
+    match dispatch(cli) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            output::failure(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<Exit, Failure> {
+    let globals = cli.globals;
+    match cli.verb {
+        Verb::Run => run::run(&globals),
+        Verb::Once(args) => once::once(&globals, &args),
+        Verb::Check(args) => check::check(&globals, &args),
+        Verb::Test(args) => test::test(&globals, &args),
+        Verb::Status => status::status(&globals),
+        Verb::Plan(args) => plan::plan(&globals, &args),
+        Verb::Get(args) => get::get(&globals, &args),
+        Verb::Ls(args) => ls::ls(&globals, &args),
+        Verb::Explain(args) => explain::explain(&globals, &args),
+        Verb::Schema(args) => schema::schema(&args),
+        Verb::Completions(args) => completions::completions(&args),
+        Verb::Generate(args) => generate::generate(&args),
+    }
+}

@@ -1,0 +1,139 @@
+//! `ralphext once`: one snapshot of each configured service, and one summary. It must not know how a pass works.
+
+use std::{
+    io::IsTerminal,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use anstream::println;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{
+    Exit, Failure,
+    args::{Globals, Output, Snapshot},
+    output,
+    run::{blocking, system},
+    target,
+};
+use crate::{
+    app::{self, Ended},
+    pipeline::{Kind, PassReport, Progress, Summary},
+    settings::{Percent, Settings},
+};
+
+/// Ends with the worst outcome of all services.
+pub fn once(globals: &Globals, args: &Snapshot) -> Result<Exit, Failure> {
+    let mut all = target::services(globals)?;
+    target::with_source(&mut all, args.source, args.complete)?;
+    let (is_json, wait) = (globals.output == Output::Json, args.wait);
+    blocking(async move {
+        let stop = app::stop_on_signal().map_err(system)?;
+        let single = all.len() == 1;
+        let mut worst = Exit::Well;
+        let mut summaries = Vec::new();
+        for settings in all {
+            let (exit, summary) = one(settings, wait, stop.clone(), is_json).await;
+            worst = worst.max(exit);
+            summaries.push(summary);
+        }
+        match (is_json, summaries.as_slice()) {
+            (true, [summary]) if single => output::json(summary),
+            (true, _) => output::json(&summaries),
+            (false, _) => {}
+        }
+        Ok(worst)
+    })
+}
+
+async fn one(
+    settings: Settings,
+    wait: bool,
+    stop: tokio::sync::watch::Receiver<bool>,
+    is_json: bool,
+) -> (Exit, Summary) {
+    let max_failed = settings.limits.max_failed;
+    let service = settings.name().to_string();
+    let progress = Arc::new(Progress::default());
+    let bar = bar(&service, progress.clone());
+    let ended = app::once(settings, Kind::Once, wait, stop, Some(progress)).await;
+    bar.finish_and_clear();
+    let failed = |failure: Failure| {
+        output::failure(&failure);
+        let error = failure.message.lines().next().map(str::to_owned);
+        (failure.exit, Summary { service: service.clone(), error, ..Summary::default() })
+    };
+    match ended {
+        Ok(Ended::Passed(report, _)) => {
+            let exit = exit_of(&report, max_failed);
+            if !is_json {
+                show(&report, exit);
+            }
+            if let Some(e) = report.store_error {
+                output::failure(&e.into());
+            }
+            (exit, report.summary)
+        }
+        Ok(Ended::Taken { holder }) => {
+            let message = format!("service {service}: another writer ({holder}) holds the lease");
+            failed(Failure::new(Exit::Lease, message, "stop it, or wait for it with --wait"))
+        }
+        Err(e) => failed(e.into()),
+    }
+}
+
+/// The exit code of a pass.
+pub(super) fn exit_of(report: &PassReport, max_failed: Percent) -> Exit {
+    if let Some(e) = &report.store_error {
+        return if e.class == crate::store::FailureClass::Fenced { Exit::Lease } else { Exit::Redis };
+    }
+    if report.source_error.is_some() || report.refused.is_some() || report.interrupted {
+        return Exit::Source;
+    }
+    if report.too_many_failed(max_failed) { Exit::Failed } else { Exit::Well }
+}
+
+fn show(report: &PassReport, exit: Exit) {
+    let s = &report.summary;
+    let (mark, style) = if exit == Exit::Well { ("ok", output::GOOD) } else { ("failed", output::BAD) };
+    let kind = if s.complete { "complete" } else { "not complete, nothing removed" };
+    let rest = s.error.as_deref().map(|e| format!(": {}", output::clean(e))).unwrap_or_default();
+    println!(
+        "{style}{mark}{style:#} {}: {} objects ({kind}), {} written ({}), {} renewed, {} skipped, {} removed, {} failed, {} ms{rest}",
+        s.service,
+        s.objects,
+        s.written,
+        output::size(s.bytes_written),
+        s.renewed,
+        s.skipped,
+        s.removed,
+        s.failed,
+        s.duration_ms,
+    );
+}
+
+/// A line that tells how far a pass has come, on a terminal, once it takes long.
+fn bar(service: &str, progress: Arc<Progress>) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}: {msg} ({elapsed})") {
+        bar.set_style(style);
+    }
+    bar.set_prefix(service.to_owned());
+    let shown = bar.clone();
+    tokio::spawn(async move {
+        while !shown.is_finished() {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let (objects, written) = (&progress.objects, &progress.written);
+            shown.set_message(format!(
+                "{} objects, {} written",
+                objects.load(Ordering::Relaxed),
+                written.load(Ordering::Relaxed)
+            ));
+            shown.tick();
+        }
+    });
+    bar
+}

@@ -1,0 +1,59 @@
+//! `ralphext schema`: the published schemas, generated from the types. It must not read files.
+
+use anstream::println;
+use clap::ValueEnum;
+use serde_json::Value;
+
+use super::{Exit, Failure, args::Schema};
+use crate::{envelope, pipeline, registry, settings};
+
+/// Names of the schemas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Name {
+    /// The value of an object's key
+    #[value(name = "envelope.v1")]
+    Envelope,
+    /// What a source prints, one per line
+    #[value(name = "record.v1")]
+    Record,
+    /// A service's descriptor
+    #[value(name = "service.v1")]
+    Service,
+    /// A card, content that readers render natively
+    #[value(name = "card.v1")]
+    Card,
+    /// The configuration file
+    #[value(name = "config")]
+    Config,
+}
+
+impl Name {
+    /// The schema itself, JSON Schema 2020-12.
+    pub fn schema(self) -> Value {
+        match self {
+            Self::Envelope => envelope::envelope_schema(),
+            Self::Record => pipeline::record_schema(),
+            Self::Service => registry::descriptor_schema(),
+            Self::Card => envelope::card_schema(),
+            Self::Config => settings::config_schema(),
+        }
+    }
+
+    /// Its file's name under `schemas/`.
+    pub fn file(self) -> String {
+        let name = self.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default();
+        format!("{name}.schema.json")
+    }
+
+    /// The file's text.
+    pub fn text(self) -> String {
+        // A serde_json::Value always serialises.
+        serde_json::to_string_pretty(&self.schema()).unwrap_or_default() + "\n"
+    }
+}
+
+/// Prints one schema.
+pub fn schema(args: &Schema) -> Result<Exit, Failure> {
+    println!("{}", args.name.text().trim_end());
+    Ok(Exit::Well)
+}

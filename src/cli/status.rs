@@ -1,0 +1,121 @@
+//! `ralphext status`: one screen on the configured services. It must not read anything but descriptors and leases.
+
+use anstream::println;
+use serde::Serialize;
+
+use super::{
+    Exit, Failure,
+    args::{Globals, Output},
+    output::{self, Cell},
+    target,
+};
+use crate::{
+    registry::{Descriptor, ServiceStatus},
+    settings::Settings,
+    store::{Reader, Target},
+};
+
+#[derive(Debug, Serialize)]
+struct Told {
+    service: String,
+    well: bool,
+    verdict: String,
+    lease_holder: Option<String>,
+    descriptor: Option<Descriptor>,
+}
+
+/// Ends with 0 when every service is well, else with 1.
+pub fn status(globals: &Globals) -> Result<Exit, Failure> {
+    let all = target::services(globals)?;
+    let mut told = Vec::new();
+    for settings in &all {
+        told.push(one(settings)?);
+    }
+    match (globals.output, told.as_slice()) {
+        (Output::Json, [one]) => output::json(one),
+        (Output::Json, many) => output::json(&many),
+        (Output::Table, many) => many.iter().enumerate().for_each(|(i, t)| {
+            if i > 0 {
+                println!();
+            }
+            show(t);
+        }),
+    }
+    Ok(if told.iter().all(|t| t.well) { Exit::Well } else { Exit::Failed })
+}
+
+fn one(settings: &Settings) -> Result<Told, Failure> {
+    let mut reader = Reader::open(Target::new(&settings.redis)?, &settings.redis.prefix)?;
+    let service = settings.name();
+    let stored = reader.descriptor(service)?;
+    let descriptor = stored.and_then(|s| serde_json::from_slice::<Descriptor>(&s.value).ok());
+    let lease_holder = reader.lease(service)?.map(|s| String::from_utf8_lossy(&s.value).into_owned());
+    let (well, verdict) = verdict(descriptor.as_ref(), target::now_ms());
+    Ok(Told { service: service.to_string(), well, verdict, lease_holder, descriptor })
+}
+
+fn verdict(descriptor: Option<&Descriptor>, now: u64) -> (bool, String) {
+    let Some(d) = descriptor else {
+        return (false, "has never written here, or has been gone for longer than its content lives".to_owned());
+    };
+    let since = output::ago(d.heartbeat_at.0, now);
+    if d.status == ServiceStatus::Stopped {
+        return (false, format!("was stopped {since}; its keys live until their TTL runs out"));
+    }
+    if d.is_alive(now) == Some(false) {
+        return (
+            false,
+            format!("its writer has not been heard of since {since}; its keys live until their TTL runs out"),
+        );
+    }
+    match (d.status, &d.last_error) {
+        (ServiceStatus::Failing | ServiceStatus::Stale, Some(e)) => {
+            (false, format!("failing since {}: {}", output::ago(e.since.0, now), e.message))
+        }
+        (ServiceStatus::Starting, _) => (true, "starting: its first pass has not ended yet".to_owned()),
+        _ if d.is_stale(now) => (false, "stale: no good pass for longer than it promises".to_owned()),
+        _ => (true, "well".to_owned()),
+    }
+}
+
+fn show(told: &Told) {
+    let now = target::now_ms();
+    let style = if told.well { output::GOOD } else { output::BAD };
+    let mark = if told.well { "●" } else { "✗" };
+    println!("{style}{mark} {}{style:#}  {}", told.service, output::clean(&told.verdict));
+    let Some(d) = &told.descriptor else { return };
+    let ago = |stamp: Option<crate::registry::Stamp>| {
+        stamp.map_or("never".to_owned(), |at| format!("{at} ({})", output::ago(at.0, now)))
+    };
+    let holder = told.lease_holder.clone().unwrap_or_else(|| "nobody".to_owned());
+    let mut rows: Vec<(&str, Cell)> = vec![
+        ("  as of", ago(d.as_of).into()),
+        ("  heartbeat", ago(Some(d.heartbeat_at)).into()),
+        ("  lease held by", holder.into()),
+        ("  objects", format!("{}, {} failed", d.counts.objects, d.counts.failed).into()),
+        ("  source", d.writer.source.as_str().into()),
+    ];
+    if let Some(p) = &d.last_pass {
+        let text = format!(
+            "{} objects: {} written, {} renewed, {} skipped, {} removed, {} failed in {} ms ({})",
+            p.objects,
+            p.written,
+            p.renewed,
+            p.skipped,
+            p.removed,
+            p.failed,
+            p.duration_ms,
+            output::ago(p.started_at.0, now),
+        );
+        rows.push(("  last pass", text.into()));
+    }
+    if let Some(e) = &d.last_error {
+        rows.push(("  last error", Cell::new(e.message.as_str(), output::BAD)));
+    }
+    output::pairs(&rows);
+    for f in d.failed_objects.iter().take(5) {
+        let id = f.object_id.as_deref().unwrap_or("-");
+        let bad = output::BAD;
+        println!("  {bad}{}{bad:#}  {}: {}", output::clean(id), output::clean(&f.place), output::clean(&f.reason));
+    }
+}

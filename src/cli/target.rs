@@ -1,0 +1,88 @@
+//! Which services and which Redis a verb is about. It must not connect.
+
+use super::{
+    Exit, Failure,
+    args::{Globals, SourceOverride},
+};
+use crate::{
+    config::{self, Request},
+    model::{ObjectId, ServiceName},
+    settings::{LogFormat, Settings, SourceKind},
+    store::{Reader, Target},
+    telemetry,
+};
+
+/// The settings of every configured service; logging is set up by the first.
+pub fn services(globals: &Globals) -> Result<Vec<Settings>, Failure> {
+    let loaded = config::load(&request(globals))?;
+    let all: Vec<Settings> = loaded.into_iter().map(|l| l.settings).collect();
+    if let Some(first) = all.first() {
+        telemetry::init(&first.log).map_err(|e| Failure::told(Exit::Usage, e))?;
+    }
+    Ok(all)
+}
+
+fn request(globals: &Globals) -> Request {
+    let mut request = Request::from_process();
+    request.paths.clone_from(&globals.config);
+    request.sets.clone_from(&globals.sets);
+    let mut set = |key: &str, value: Option<String>| {
+        if let Some(value) = value {
+            request.sets.push((key.to_owned(), value));
+        }
+    };
+    set("redis.url", globals.redis_url.clone());
+    set("log.level", globals.log_level.clone());
+    let format = globals.log_format.map(LogFormat::from);
+    set("log.format", format.map(|format| format!("{format:?}").to_lowercase()));
+    request
+}
+
+/// The settings of the one service that `once`, `plan` and `test` are about.
+pub fn with_source(all: &mut [Settings], source: Option<SourceOverride>, complete: bool) -> Result<(), Failure> {
+    let Some(SourceOverride::Stdin) = source else {
+        if complete && all.iter().any(|s| s.source.kind != SourceKind::Stdin) {
+            let hint = "add --source stdin, or leave --complete away";
+            return Err(Failure::new(Exit::Usage, "--complete is for standard input only", hint));
+        }
+        all.iter_mut().for_each(|s| s.source.complete |= complete);
+        return Ok(());
+    };
+    if all.len() != 1 {
+        let message = format!("--source stdin is for one service, and {} are configured", all.len());
+        return Err(Failure::new(Exit::Usage, message, "name one file with -c"));
+    }
+    let source = &mut all[0].source;
+    source.kind = SourceKind::Stdin;
+    source.complete |= complete;
+    Ok(())
+}
+
+/// The Redis to read from; no service need be configured.
+pub fn reader(globals: &Globals) -> Result<Reader, Failure> {
+    let connection = config::load_connection(&request(globals))?;
+    telemetry::init(&connection.log).map_err(|e| Failure::told(Exit::Usage, e))?;
+    Ok(Reader::open(Target::new(&connection.redis)?, &connection.redis.prefix)?)
+}
+
+/// A service's name as it was typed.
+pub fn service_name(text: &str) -> Result<ServiceName, Failure> {
+    ServiceName::new(text).map_err(|e| {
+        let hint = "names are lower-case letters, digits and -; `ralphext ls` lists the services";
+        Failure::new(Exit::Usage, format!("{text:?} is no service name: {e}"), hint)
+    })
+}
+
+/// An object's id as it was typed.
+pub fn object_id(text: &str) -> Result<ObjectId, Failure> {
+    ObjectId::new(text).map_err(|e| {
+        let hint = "write a primary key (4711) or app.model.pk (data_center.rack.12)";
+        Failure::new(Exit::Usage, format!("{text:?} is no object id: {e}"), hint)
+    })
+}
+
+/// Wall clock, unix ms.
+pub fn now_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,83 @@
+//! `ralphext test`: the source's first records as they would be taken. It must not connect to Redis.
+
+use anstream::println;
+
+use super::{
+    Exit, Failure,
+    args::{Globals, Output, Test},
+    output,
+    run::blocking,
+    target,
+};
+use crate::{
+    app,
+    pipeline::{Preview, Shown, preview},
+};
+
+/// Widest content shown on one line.
+const WIDTH: usize = 400;
+
+/// Ends with 3 when a source failed, 1 when a record is refused.
+pub fn test(globals: &Globals, args: &Test) -> Result<Exit, Failure> {
+    let mut all = target::services(globals)?;
+    target::with_source(&mut all, args.source, false)?;
+    let is_json = globals.output == Output::Json;
+    let limit = args.limit;
+    blocking(async move {
+        let mut previews = Vec::new();
+        for settings in &all {
+            let mut source = app::source(settings, false)?;
+            previews.push(preview(settings, source.as_mut(), limit).await);
+        }
+        let failed = previews.iter().any(|p| p.error.is_some());
+        let refused = previews.iter().any(|p| p.refused > 0);
+        match (is_json, previews.as_slice()) {
+            (true, [one]) => output::json(one),
+            (true, many) => output::json(&many),
+            (false, many) => many.iter().for_each(show),
+        }
+        Ok(match (failed, refused) {
+            (true, _) => Exit::Source,
+            (_, true) => Exit::Failed,
+            _ => Exit::Well,
+        })
+    })
+}
+
+fn show(preview: &Preview) {
+    let (dim, bold) = (output::DIM, output::BOLD);
+    println!("{dim}source{dim:#}  {}", output::clean(&preview.source));
+    for record in &preview.records {
+        println!();
+        let (word, style) = match record.kind {
+            "refused" => ("refused", output::BAD),
+            kind => (kind, output::GOOD),
+        };
+        let id = record.object_id.as_deref().unwrap_or("-");
+        println!(
+            "{bold}{}{bold:#}  {style}{word}{style:#}  {dim}{}{dim:#}",
+            output::clean(id),
+            output::clean(&record.place)
+        );
+        show_content(record);
+    }
+    println!();
+    let style = if preview.refused > 0 { output::BAD } else { output::GOOD };
+    println!("{style}{} records, {} refused{style:#}", preview.total, preview.refused);
+    if let Some(error) = &preview.error {
+        let bad = output::BAD;
+        println!("{bad}the source failed:{bad:#} {}", output::clean(error));
+    }
+}
+
+fn show_content(record: &Shown) {
+    let dim = output::DIM;
+    if let Some(reason) = &record.reason {
+        println!("  {}", output::clean(reason));
+    }
+    let (Some(content), Some(kind), Some(hash)) = (&record.content, &record.content_type, &record.hash) else { return };
+    println!("  {dim}{kind}, {}, hash {}{dim:#}", output::size(content.len() as u64), &hash[..16]);
+    let shown: String = content.chars().take(WIDTH).collect();
+    let more = if shown.len() < content.len() { " ..." } else { "" };
+    println!("  {}{more}", output::clean(&shown));
+}

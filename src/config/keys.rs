@@ -1,0 +1,239 @@
+//! The keys there are, what kind of value each has, and which one was probably meant. It must not know the files.
+
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+use crate::settings::config_schema;
+
+/// What a key's value has to be.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Kind {
+    Table,
+    /// A table whose keys are free and whose values are texts.
+    Map,
+    List,
+    Flag,
+    Integer {
+        min: i64,
+        max: i64,
+    },
+    /// One of these words.
+    Word(Vec<String>),
+    Text,
+    Duration,
+    Size,
+    Share,
+    Address,
+    ServiceName,
+}
+
+/// One key.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Key {
+    /// Dotted.
+    pub path: String,
+    pub kind: Kind,
+}
+
+/// All keys, tables included, as the schema has them.
+static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
+    let mut keys = Vec::new();
+    collect(&config_schema(), "", &mut keys);
+    keys
+});
+
+/// Names that other tools, or a first guess, have for our keys: what was written, our key, and why.
+const OTHER_NAMES: &[(&[&str], &str, &str)] = &[
+    (&["name", "service_name"], "service", "the service's name is the value of service itself"),
+    (&["service.url", "service.docs", "service.link"], "service.docs_url", "it is called docs_url"),
+    (&["service.model"], "service.models", "it is a list"),
+    (&["redis.uri", "redis.address", "redis.addr", "redis.dsn", "redis_url"], "redis.url", "the address is called url"),
+    (
+        &["redis.host", "redis.port", "redis.db", "redis.database", "redis.socket", "redis.tls", "redis.ssl"],
+        "redis.url",
+        "host, port, database, socket and TLS are all parts of one address",
+    ),
+    (&["redis.user"], "redis.username", "it is called username"),
+    (&["redis.key_prefix", "redis.namespace"], "redis.prefix", "it is called prefix"),
+    (&["source.type"], "source.kind", "it is called kind"),
+    (
+        &["source.cmd", "source.exec", "source.program", "source.args", "source.script"],
+        "source.command",
+        "program and arguments are one list",
+    ),
+    (&["source.every", "source.period", "source.schedule", "source.poll"], "source.interval", "it is called interval"),
+    (&["source.file", "source.dir", "source.directory"], "source.path", "files and directories are both called path"),
+    (&["source.environment"], "source.env", "it is called env"),
+    (&["content.expire", "content.expiry", "content.expires", "content.max_age"], "content.ttl", "it is called ttl"),
+    (&["content.exclude", "content.ignored", "content.volatile"], "content.ignore", "it is called ignore"),
+    (&["verify.interval", "verify.period"], "verify.every", "it is called every"),
+    (&["limits.max_size"], "limits.max_content", "it is called max_content"),
+    (&["logging", "logs"], "log", "it is called log"),
+    (&["log.filter", "log.verbosity"], "log.level", "it is called level"),
+    (&["shutdown.timeout", "shutdown.grace_period"], "shutdown.grace", "it is called grace"),
+];
+
+/// The key that is meant by one there is not, and why where that can be told.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Nearest {
+    pub key: &'static str,
+    pub why: Option<&'static str>,
+}
+
+/// The key at `path`; below a [`Kind::Map`] there are none.
+pub(super) fn find(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.path == path)
+}
+
+/// The [`Kind::Map`] that `path` lies in, if any.
+pub(super) fn map_around(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| {
+        key.kind == Kind::Map && path.strip_prefix(key.path.as_str()).is_some_and(|rest| rest.starts_with('.'))
+    })
+}
+
+/// Whether the value at `path` must not be shown. Keys that there are not are judged by their names: somebody may have
+/// misspelt `password`.
+pub(super) fn is_secret(path: &str) -> bool {
+    const WORDS: [&str; 8] = ["pass", "pwd", "secret", "token", "auth", "cred", "apikey", "api_key"];
+    if path == "redis.password" || map_around(path).is_some() {
+        return true;
+    }
+    let leaf = path.rsplit('.').next().unwrap_or(path).to_ascii_lowercase();
+    find(path).is_none()
+        && (WORDS.iter().any(|word| leaf.contains(word)) || nearest(path).is_some_and(|n| n.key == "redis.password"))
+}
+
+/// The valid key that was probably meant by `path`.
+pub(super) fn nearest(path: &str) -> Option<Nearest> {
+    let path = path.to_ascii_lowercase().replace('-', "_");
+    if let Some((_, key, why)) = OTHER_NAMES.iter().find(|(names, ..)| names.contains(&path.as_str())) {
+        return Some(Nearest { key, why: Some(why) });
+    }
+    if let Some(key) = KEYS.iter().find(|key| key.path == path) {
+        return Some(Nearest { key: &key.path, why: Some("keys are written in lower case, with _") });
+    }
+    let (section, leaf) = path.rsplit_once('.').unwrap_or(("", &path));
+    let siblings = || KEYS.iter().filter(|key| split(&key.path).0 == section);
+    let close = |a: &str, b: &str| strsim::normalized_damerau_levenshtein(a, b);
+    // A sibling spelt alike, then the same name elsewhere, then anything spelt alike.
+    let sibling = best(siblings().map(|key| (key, close(leaf, split(&key.path).1))), 0.6);
+    let elsewhere = || KEYS.iter().find(|key| split(&key.path).1 == leaf && key.kind != Kind::Table);
+    let anywhere = || {
+        let by_path = KEYS.iter().map(|key| (key, close(&path, &key.path)));
+        let by_leaf = KEYS.iter().map(|key| (key, close(leaf, split(&key.path).1)));
+        best(by_path.chain(by_leaf), 0.7)
+    };
+    let key = sibling.or_else(elsewhere).or_else(anywhere)?;
+    let why = (split(&key.path).1 == leaf && !section.is_empty()).then_some("it stands in another table");
+    Some(Nearest { key: &key.path, why })
+}
+
+/// The word that was probably meant, of those there are.
+pub(super) fn nearest_word<'a>(word: &str, words: &'a [String]) -> Option<&'a str> {
+    let scored = words.iter().map(|w| (w, strsim::normalized_damerau_levenshtein(&word.to_lowercase(), w)));
+    scored.filter(|(_, score)| *score >= 0.4).max_by(|a, b| a.1.total_cmp(&b.1)).map(|(w, _)| w.as_str())
+}
+
+/// The names of the keys in the table at `section`.
+pub(super) fn names_in(section: &str) -> Vec<&'static str> {
+    KEYS.iter().filter(|key| split(&key.path).0 == section).map(|key| split(&key.path).1).collect()
+}
+
+fn split(path: &str) -> (&str, &str) {
+    path.rsplit_once('.').unwrap_or(("", path))
+}
+
+fn best(scored: impl Iterator<Item = (&'static Key, f64)>, least: f64) -> Option<&'static Key> {
+    scored.filter(|(_, score)| *score >= least).max_by(|a, b| a.1.total_cmp(&b.1)).map(|(key, _)| key)
+}
+
+fn collect(schema: &Value, prefix: &str, keys: &mut Vec<Key>) {
+    for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        let path = super::node::join(prefix, name);
+        // `service` is a name or a table: here it is the table.
+        let forms = property.get("anyOf").and_then(Value::as_array);
+        let table = forms.and_then(|forms| forms.iter().find(|form| form.get("properties").is_some()));
+        let property = table.unwrap_or(property);
+        keys.push(Key { path: path.clone(), kind: kind_of(property) });
+        collect(property, &path, keys);
+    }
+}
+
+fn kind_of(property: &Value) -> Kind {
+    match property.get("title").and_then(Value::as_str) {
+        Some("duration") => return Kind::Duration,
+        Some("size") => return Kind::Size,
+        Some("share") => return Kind::Share,
+        Some("address") => return Kind::Address,
+        Some("service name") => return Kind::ServiceName,
+        _ => {}
+    }
+    if let Some(words) = property.get("oneOf").and_then(Value::as_array) {
+        let words = words.iter().filter_map(|word| word.get("const")?.as_str().map(str::to_owned));
+        return Kind::Word(words.collect());
+    }
+    let kind = property.get("type").and_then(|t| t.as_str().or_else(|| t.get(0)?.as_str()));
+    let bound = |name: &str, default: i64| property.get(name).and_then(Value::as_i64).unwrap_or(default);
+    match kind {
+        Some("object") if property.get("properties").is_some() => Kind::Table,
+        Some("object") => Kind::Map,
+        Some("array") => Kind::List,
+        Some("boolean") => Kind::Flag,
+        Some("integer") => Kind::Integer { min: bound("minimum", 0), max: bound("maximum", i64::MAX) },
+        _ => Kind::Text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_come_from_the_schema() {
+        let kind = |path: &str| find(path).map(|key| key.kind.clone()).expect(path);
+        assert_eq!(kind("redis"), Kind::Table);
+        assert_eq!(kind("service"), Kind::Table);
+        assert_eq!(kind("service.name"), Kind::ServiceName);
+        assert_eq!(kind("redis.url"), Kind::Address);
+        assert_eq!(kind("redis.password"), Kind::Text);
+        assert_eq!(kind("redis.batch_commands"), Kind::Integer { min: 1, max: 5000 });
+        assert_eq!(kind("source.env"), Kind::Map);
+        assert_eq!(kind("source.command"), Kind::List);
+        assert_eq!(kind("source.complete"), Kind::Flag);
+        assert_eq!(kind("source.timeout"), Kind::Duration);
+        assert_eq!(kind("verify.every"), Kind::Duration);
+        assert_eq!(kind("limits.max_shrink"), Kind::Share);
+        assert_eq!(kind("limits.max_content"), Kind::Size);
+        assert!(matches!(kind("source.kind"), Kind::Word(words) if words == ["file", "exec", "stream", "stdin"]));
+        assert!(matches!(kind("log.format"), Kind::Word(words) if words == ["auto", "pretty", "json"]));
+    }
+
+    #[test]
+    fn the_key_that_was_meant() {
+        for (wrong, right) in [
+            ("source.intervall", "source.interval"),
+            ("sorce", "source"),
+            ("ttl", "content.ttl"),
+            ("redis.ttl", "content.ttl"),
+            ("redis.host", "redis.url"),
+            ("redis.pasword", "redis.password"),
+            ("source.cmd", "source.command"),
+            ("source.Interval", "source.interval"),
+            ("limits.max-shrink", "limits.max_shrink"),
+            ("max_stale", "content.max_stale"),
+        ] {
+            assert_eq!(nearest(wrong).map(|n| n.key), Some(right), "{wrong}");
+        }
+        assert_eq!(nearest("zzz.qqqqq"), None);
+    }
+
+    #[test]
+    fn every_other_name_leads_to_a_key_and_is_none_itself() {
+        for (names, key, _) in OTHER_NAMES {
+            assert!(find(key).is_some(), "{key}");
+            assert!(names.iter().all(|name| find(name).is_none()), "{names:?}");
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! One service's machinery, built once: handler, writer, control connection, heartbeat. It must not know what is done
+//! when (see `run`), nor what a record looks like.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tracing::{debug, info, warn};
+
+use super::{
+    guard::Baseline,
+    handle::{Handler, ticks},
+    link::Link,
+    plan::{Output, Plan},
+    pulse::{Finding, Periods, Pulse, Vitals, beat},
+    rebuild::rebuild,
+    report::PassReport,
+    sweep::Sweep,
+};
+use crate::{
+    decision::RenewalPolicy,
+    envelope::{Ignore, Sealer},
+    model::{Epoch, Version},
+    registry::{Counts, Descriptor, LastError, Mode, SCHEMA, ServiceStatus, Stamp, WriterInfo},
+    settings::{Settings, SourceKind},
+    store::{Acquired, BatchBuilder, FailureClass, Session, StoreError, Target},
+};
+
+/// What the engine is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The sidecar: someone stays and renews.
+    Run,
+    /// One snapshot: nobody renews afterwards.
+    Once,
+    /// What `Once` would do; nothing is written.
+    Plan,
+}
+
+/// Why an engine could not be built or opened.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// Settings that no check has refused, and yet cannot work.
+    #[error("{0}")]
+    Settings(String),
+    /// Redis failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// How a try to become the writer ended.
+#[derive(Debug)]
+pub enum Opened {
+    /// This is the writer now.
+    Writer,
+    /// Another one is.
+    Taken {
+        /// Its instance.
+        holder: String,
+        /// How long it has the lease still, unless it renews, in ms.
+        left_ms: i64,
+    },
+}
+
+/// See the module.
+pub struct Engine {
+    pub(super) settings: Settings,
+    pub(super) kind: Kind,
+    pub(super) handler: Handler,
+    pub(super) link: Link,
+    pub(super) sweep: Sweep,
+    pub(super) baseline: Baseline,
+    pub(super) descriptor: Descriptor,
+    pub(super) pulse: Option<Pulse>,
+    periods: Periods,
+    target: Target,
+    token: String,
+    session: Arc<Mutex<Session>>,
+}
+
+impl Engine {
+    /// Builds everything; nothing is sent. Needs a tokio runtime.
+    pub fn new(settings: Settings, kind: Kind) -> Result<Self, EngineError> {
+        let ignore = Ignore::new(&settings.content.ignore).map_err(|e| EngineError::Settings(e.to_string()))?;
+        let target = Target::new(&settings.redis)?;
+        let token = instance();
+        let session = Session::new(target.clone(), &settings.redis.prefix, settings.name(), token.clone());
+        let ttl = settings.content.ttl.0;
+        let ttl_ms = ttl.as_millis() as u64;
+        let redis = &settings.redis;
+        let builder =
+            BatchBuilder::new(session.keys().clone(), ttl_ms, redis.batch_commands, redis.batch_bytes.as_usize());
+        let output = match kind {
+            Kind::Plan => Output::Plan(Plan::default()),
+            _ => Output::Batches { builder, ready: Vec::new() },
+        };
+        let policy = match kind {
+            Kind::Run => RenewalPolicy::Spread,
+            // Whatever has run down by more than a twentieth.
+            _ => RenewalPolicy::Below(ttl_ms - ttl_ms / 20),
+        };
+        let handler = Handler::new(&settings, Sealer::new(settings.name(), ignore), output, policy);
+        let link = Link::new(target.clone(), session.keys().clone(), ttl_ms, ticks(u128::from(ttl_ms)))
+            .map_err(|e| EngineError::Settings(format!("cannot start the writer's thread: {e}")))?;
+        let (lease, heartbeat) = (settings.writer.lease.0, settings.writer.heartbeat.0);
+        Ok(Self {
+            sweep: Sweep::new(settings.verify_every()),
+            baseline: Baseline::default(),
+            descriptor: descriptor(&settings, kind, &token),
+            pulse: None,
+            periods: Periods {
+                lease,
+                every: heartbeat.min(lease / 3),
+                // As long as any content can still be there, and a while longer.
+                descriptor_ttl: settings.content.max_stale.0.max(ttl) + ttl + Duration::from_secs(3600),
+            },
+            session: Arc::new(Mutex::new(session)),
+            settings,
+            kind,
+            handler,
+            link,
+            target,
+            token,
+        })
+    }
+
+    /// The service's name.
+    pub fn service(&self) -> &str {
+        self.settings.name().as_str()
+    }
+
+    /// What `once` would do, after a pass of [`Kind::Plan`].
+    pub(super) fn plan(&self) -> Option<&Plan> {
+        match &self.handler.output {
+            Output::Plan(plan) => Some(plan),
+            Output::Batches { .. } => None,
+        }
+    }
+
+    /// The plan, when the engine is done.
+    pub fn into_plan(self) -> Option<Plan> {
+        match self.handler.output {
+            Output::Plan(plan) => Some(plan),
+            Output::Batches { .. } => None,
+        }
+    }
+
+    /// Tries to become the writer; if so, learns what stands in Redis.
+    pub async fn open(&mut self) -> Result<Opened, StoreError> {
+        self.pulse = None;
+        if self.kind != Kind::Plan {
+            let lease_ms = self.settings.writer.lease.as_millis() as u64;
+            match self.control(move |session| session.acquire(lease_ms, super::now().unix_ms)).await? {
+                Acquired::Taken { holder, left_ms } => return Ok(Opened::Taken { holder, left_ms }),
+                Acquired::Held(epoch) => {
+                    self.handler.epoch = epoch;
+                    self.descriptor.writer.epoch = epoch.0;
+                    self.start_pulse(epoch);
+                    self.link.open(epoch).await;
+                }
+            }
+        }
+        self.learn().await?;
+        Ok(Opened::Writer)
+    }
+
+    /// Rebuilds the ledger and reads the baseline.
+    async fn learn(&mut self) -> Result<(), StoreError> {
+        let mut handler = self.take_handler();
+        let session = self.session.clone();
+        let learnt = tokio::task::spawn_blocking(move || {
+            let mut session = session.lock().unwrap_or_else(PoisonError::into_inner);
+            let found = rebuild(&mut session, &mut handler);
+            let memory = session.memory();
+            (handler, found, memory)
+        });
+        let (handler, found, memory) = learnt.await.map_err(|e| self.died(&e))?;
+        self.handler = handler;
+        let (found, (baseline, canary)) = (found?, memory?);
+        self.link.confirmed = Version(canary.unwrap_or(0));
+        if let Some(text) = baseline {
+            match serde_json::from_str(&text) {
+                Ok(baseline) => self.baseline = baseline,
+                Err(e) => {
+                    warn!(service = self.service(), error = %e, "the shrink guard's memory cannot be read; it begins anew")
+                }
+            }
+        }
+        if self.baseline.last_success_at > 0 {
+            let at = Some(Stamp(self.baseline.last_success_at));
+            (self.descriptor.as_of, self.descriptor.last_success_at) = (at, at);
+        }
+        self.descriptor.counts.objects = self.handler.ledger.len() as u64;
+        info!(
+            service = self.service(),
+            objects = found.sound,
+            broken = found.broken,
+            missing = found.missing,
+            epoch = self.handler.epoch.0,
+            "learnt what stands in Redis"
+        );
+        Ok(())
+    }
+
+    /// Asks the server whether lease, fence and canary are as they should be, and writes the descriptor.
+    pub(super) async fn check(&mut self) -> Finding {
+        let (vitals, periods) = (self.vitals(), self.periods);
+        let result = self.control(move |session| Ok(beat(session, periods, &vitals))).await;
+        result.unwrap_or_else(Finding::Failed)
+    }
+
+    /// Tells readers what is known now.
+    pub(super) fn publish(&mut self) {
+        let vitals = self.vitals();
+        if let Some(pulse) = &self.pulse {
+            pulse.vitals.send_replace(vitals);
+            pulse.hurry();
+        }
+    }
+
+    /// Takes a pass into the descriptor and the baseline.
+    pub(super) fn note(&mut self, report: &PassReport) {
+        let now = super::now().unix_ms;
+        let max_failed = self.settings.limits.max_failed;
+        let failing = if self.is_too_stale() { ServiceStatus::Stale } else { ServiceStatus::Failing };
+        let d = &mut self.descriptor;
+        d.counts = Counts { objects: self.handler.ledger.len() as u64, failed: report.summary.failed };
+        d.last_pass = Some(report.last_pass());
+        d.failed_objects.clone_from(&report.failed_objects);
+        if report.is_good(max_failed) {
+            let at = Some(Stamp(report.started_at));
+            (d.as_of, d.last_success_at) = (at, at);
+            d.status = ServiceStatus::Ok;
+            d.last_error = None;
+            self.baseline.last_success_at = report.started_at;
+        } else if let Some(message) = report.error(max_failed) {
+            let since = d.last_error.as_ref().map_or(Stamp(now), |e| e.since);
+            let message = message.chars().take(500).collect();
+            d.last_error = Some(LastError { at: Stamp(now), since, message });
+            d.status = failing;
+        }
+        self.publish();
+    }
+
+    /// Whether the source has failed for longer than `content.max_stale`.
+    pub(super) fn is_too_stale(&self) -> bool {
+        let age = super::now().unix_ms.saturating_sub(self.baseline.last_success_at);
+        self.baseline.last_success_at > 0 && u128::from(age) > self.settings.content.max_stale.as_millis()
+    }
+
+    /// Writes the baseline, while the fence is ours.
+    pub(super) async fn save_baseline(&mut self) -> Result<(), StoreError> {
+        let epoch = self.handler.epoch;
+        // Numbers only: cannot fail to serialise.
+        let text = serde_json::to_string(&self.baseline).unwrap_or_default();
+        self.control(move |session| session.set_baseline(epoch, &text)).await.map(drop)
+    }
+
+    /// Publishes the last state and hands the lease back, so that the next writer need not wait.
+    pub async fn close(&mut self) {
+        if self.kind == Kind::Plan || self.handler.epoch == Epoch::default() {
+            return;
+        }
+        if let Some(pulse) = self.pulse.take() {
+            pulse.stop().await;
+        }
+        if self.kind == Kind::Run {
+            self.descriptor.status = ServiceStatus::Stopped;
+        }
+        if let Finding::Failed(e) = self.check().await {
+            debug!(service = self.service(), error = %e, "could not publish the last state");
+        }
+        let epoch = self.handler.epoch;
+        if let Err(e) = self.control(move |session| session.release(epoch)).await {
+            warn!(service = self.service(), error = %e, "could not hand the lease back; it expires by itself");
+        }
+    }
+
+    fn start_pulse(&mut self, epoch: Epoch) {
+        let session =
+            Session::new(self.target.clone(), &self.settings.redis.prefix, self.settings.name(), self.token.clone());
+        let vitals = Vitals { epoch: Some(epoch), ..self.vitals() };
+        self.pulse = Some(Pulse::spawn(session, self.periods, vitals));
+    }
+
+    fn vitals(&self) -> Vitals {
+        Vitals {
+            epoch: Some(self.handler.epoch),
+            descriptor: Arc::new(self.descriptor.clone()),
+            confirmed: self.link.confirmed,
+        }
+    }
+
+    /// Runs `f` on the control connection, off the async threads.
+    async fn control<T: Send + 'static>(
+        &self,
+        f: impl FnOnce(&mut Session) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let session = self.session.clone();
+        let task = tokio::task::spawn_blocking(move || f(&mut session.lock().unwrap_or_else(PoisonError::into_inner)));
+        task.await.unwrap_or_else(|e| Err(self.died(&e)))
+    }
+
+    fn died(&self, error: &tokio::task::JoinError) -> StoreError {
+        StoreError::new(FailureClass::Server, self.target.address(), format!("the control task ended: {error}"))
+    }
+
+    /// Lends the handler to a blocking task; an empty one stands in for it.
+    fn take_handler(&mut self) -> Handler {
+        let stand_in = Handler::new(
+            &self.settings,
+            Sealer::new(self.settings.name(), Ignore::default()),
+            Output::Plan(Plan::default()),
+            RenewalPolicy::Spread,
+        );
+        std::mem::replace(&mut self.handler, stand_in)
+    }
+}
+
+/// Names this writer in the lease: host, process, and a random part.
+fn instance() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host: String = host.trim().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(63).collect();
+    let host = if host.is_empty() { "host".to_owned() } else { host };
+    format!("{host}-{}-{:08x}", std::process::id(), fastrand::u32(..))
+}
+
+fn descriptor(settings: &Settings, kind: Kind, token: &str) -> Descriptor {
+    let service = &settings.service;
+    let interval = settings.source.interval.0;
+    let stale_after = match kind {
+        // A pass may be late by its own length, and fail once, before anybody needs to be told.
+        Kind::Run if settings.source.kind != SourceKind::Stream => {
+            interval * 3 + settings.source.timeout().unwrap_or_default()
+        }
+        _ => settings.content.ttl.0,
+    };
+    Descriptor {
+        schema: SCHEMA.to_owned(),
+        service: service.name.to_string(),
+        title: service.title.clone().unwrap_or_else(|| service.name.to_string()),
+        description: service.description.clone(),
+        owner: service.owner.clone(),
+        docs_url: service.docs_url.clone(),
+        models: service.models.clone(),
+        status: ServiceStatus::Starting,
+        as_of: None,
+        heartbeat_at: Stamp(super::now().unix_ms),
+        heartbeat_every: (kind == Kind::Run).then(|| settings.writer.heartbeat.as_secs_f64()),
+        stale_after: stale_after.as_secs_f64(),
+        ttl: settings.content.ttl.as_secs_f64(),
+        last_success_at: None,
+        last_error: None,
+        counts: Counts::default(),
+        last_pass: None,
+        failed_objects: Vec::new(),
+        writer: WriterInfo {
+            instance: token.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            epoch: 0,
+            mode: if kind == Kind::Run { Mode::Run } else { Mode::Once },
+            source: settings.source.kind.to_string(),
+        },
+    }
+}

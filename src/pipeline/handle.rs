@@ -1,0 +1,316 @@
+//! The journey of one record on one screen: identify, skip or parse, render, seal, decide, put into a batch. It must not
+//! know where records come from, nor wait for anything.
+
+use std::sync::Arc;
+
+use super::{
+    faults::Faults,
+    ledger::{Ledger, TICK_MS, Tick},
+    plan::{Output, Planned},
+    record::{self, Record},
+};
+use crate::{
+    decision::{Known, RenewalPolicy, Verdict, WriteReason, decide},
+    envelope::Sealer,
+    model::{
+        Block, Clock, Content, ContentType, Digest, Document, Encoding, Epoch, Fault, FaultKind, Fetched, ObjectId,
+        Place, UnixMs,
+    },
+    render,
+    settings::Settings,
+};
+
+/// What a pass has done so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Counts {
+    /// Objects that the source named.
+    pub objects: u64,
+    /// Objects left alone.
+    pub skipped: u64,
+    /// Records that say nothing of their object (id unknown): the snapshot removes nothing.
+    pub unnamed: u64,
+}
+
+/// Moment at which a block is handled.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    /// Wall clock.
+    pub unix_ms: UnixMs,
+    /// Process clock.
+    pub tick: Tick,
+}
+
+/// Everything that one record meets, and the state of the running pass.
+pub struct Handler {
+    service: String,
+    /// What is known of each object.
+    pub ledger: Ledger,
+    /// Gives the next version.
+    pub clock: Clock,
+    /// The epoch that goes into envelopes.
+    pub epoch: Epoch,
+    /// Faults of this pass.
+    pub faults: Faults,
+    /// Counts of this pass.
+    pub counts: Counts,
+    /// Objects to renew at once.
+    pub renewals: Vec<u32>,
+    /// Where verdicts go.
+    pub output: Output,
+    /// Number of the running pass.
+    pub pass: u32,
+    /// A snapshot is under way: an id twice is a fault, and the end removes what was not named.
+    pub in_snapshot: bool,
+    /// `{"end": true}` was read in this snapshot.
+    pub ended: bool,
+    policy: RenewalPolicy,
+    sealer: Sealer,
+    default_type: Option<ContentType>,
+    max_content: usize,
+    max_binary: usize,
+    ttl_ticks: u32,
+}
+
+impl Handler {
+    /// A handler for `settings`; `sealer` knows the service and what to ignore.
+    pub fn new(settings: &Settings, sealer: Sealer, output: Output, policy: RenewalPolicy) -> Self {
+        Self {
+            service: settings.name().to_string(),
+            ledger: Ledger::default(),
+            clock: Clock::default(),
+            epoch: Epoch::default(),
+            faults: Faults::default(),
+            counts: Counts::default(),
+            renewals: Vec::new(),
+            output,
+            pass: 0,
+            in_snapshot: false,
+            ended: false,
+            policy,
+            sealer,
+            // `check` has refused what is no content type.
+            default_type: settings.content.content_type.as_deref().and_then(ContentType::parse),
+            max_content: settings.limits.max_content.as_usize(),
+            max_binary: settings.limits.max_binary.as_usize(),
+            ttl_ticks: ticks(settings.content.ttl.as_millis()),
+        }
+    }
+
+    /// Begins a pass; `snapshot` unless the source emits deltas.
+    pub fn begin(&mut self, snapshot: bool) {
+        self.pass += 1;
+        self.counts = Counts::default();
+        self.faults.begin(self.pass);
+        self.renewals.clear();
+        self.output.begin();
+        self.in_snapshot = snapshot;
+        self.ended = false;
+    }
+
+    /// Takes one item of the source.
+    pub fn take(&mut self, item: Fetched, now: Now) {
+        match item {
+            Fetched::Block { origin, block } => self.block(&origin, &block, now),
+            Fetched::Document(document) => self.document(&document, now),
+            Fetched::Broken { place, id, fault } => self.fault(&place, id.as_deref(), &fault),
+            Fetched::Idle => {}
+        }
+    }
+
+    fn block(&mut self, origin: &Arc<str>, block: &Block, now: Now) {
+        for span in &block.records {
+            let bytes = &block.data[span.range()];
+            let raw = self.ledger.raw_hash(bytes);
+            if let Some(slot) = record::fast_id(bytes).and_then(|id| self.ledger.find(id))
+                && self.ledger.is_same_raw(slot, raw)
+                && self.confirm(slot, now)
+            {
+                continue;
+            }
+            let place = || Place { origin: origin.clone(), line: span.line };
+            match record::parse(bytes) {
+                Ok(Record::Upsert { id, content, content_type }) => {
+                    let content = render::from_record(content, content_type.or_else(|| self.default_type.clone()));
+                    if let Err(fault) = content.and_then(|content| self.object(&id, &content, raw, now)) {
+                        self.fault(&place(), Some(&id), &fault);
+                    }
+                }
+                Ok(Record::Remove { id }) => self.remove(&id),
+                Ok(Record::Begin) => self.in_snapshot = true,
+                Ok(Record::End) => self.ended = true,
+                Ok(Record::Heartbeat) => {}
+                Err(bad) => self.fault(&place(), bad.id.as_deref(), &bad.fault),
+            }
+        }
+    }
+
+    fn document(&mut self, document: &Document, now: Now) {
+        let id = document.id.as_str();
+        if let Err(e) = ObjectId::check(id) {
+            let fault = Fault::new(FaultKind::BadId, format!("the file's name gives the id {id:?}: {e}"));
+            return self.fault(&document.place, None, &fault);
+        }
+        let raw = self.ledger.raw_hash(&document.data) ^ u64::from(document.content_type.as_str().len() as u32);
+        if let Some(slot) = self.ledger.find(id)
+            && self.ledger.is_same_raw(slot, raw)
+            && self.confirm(slot, now)
+        {
+            return;
+        }
+        let content_type = match &self.default_type {
+            Some(set) if document.content_type == ContentType::JSON && set.is_json() => set.clone(),
+            _ => document.content_type.clone(),
+        };
+        let content = render::from_document(&document.data, content_type);
+        if let Err(fault) = content.and_then(|content| self.object(id, &content, raw, now)) {
+            self.fault(&document.place, Some(id), &fault);
+        }
+    }
+
+    /// The skip fast path: the same bytes as last time gave what stands in Redis. False when it needs the full journey.
+    fn confirm(&mut self, slot: u32, now: Now) -> bool {
+        let known = self.ledger.known(slot, now.tick);
+        let (_, digest) = self.ledger.written(slot);
+        let verdict = decide(known, &digest, self.policy);
+        if matches!(verdict, Verdict::Write(_)) {
+            return false;
+        }
+        if self.in_snapshot && self.ledger.seen(slot) == self.pass {
+            return true;
+        }
+        match verdict {
+            Verdict::Renew => self.renewals.push(slot),
+            _ => self.counts.skipped += 1,
+        }
+        self.ledger.set_seen(slot, self.pass);
+        self.counts.objects += 1;
+        true
+    }
+
+    /// Seals one object's content, decides, and puts the outcome where it belongs.
+    fn object(&mut self, id: &str, content: &Content<'_>, raw: u64, now: Now) -> Result<(), Fault> {
+        self.check_size(content)?;
+        let digest = self.sealer.prepare(content)?;
+        let slot = self.ledger.find(id);
+        let known = slot.map_or(Known::Nothing, |slot| self.ledger.known(slot, now.tick));
+        if let Some(slot) = slot {
+            self.check_duplicate(slot, id, &digest)?;
+        }
+        let verdict = decide(known, &digest.prefix(), self.policy);
+        self.output.note(&self.service, id, verdict, known);
+        let slot = slot.unwrap_or_else(|| self.ledger.insert(id));
+        if self.ledger.seen(slot) != self.pass || !self.in_snapshot {
+            self.counts.objects += 1;
+        }
+        self.ledger.set_seen(slot, self.pass);
+        match verdict {
+            Verdict::Write(_) => self.write(slot, id, &digest, raw, now),
+            Verdict::Renew => {
+                self.ledger.set_raw(slot, raw);
+                self.renewals.push(slot);
+            }
+            Verdict::Skip => {
+                self.ledger.set_raw(slot, raw);
+                self.counts.skipped += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, slot: u32, id: &str, digest: &Digest, raw: u64, now: Now) {
+        let version = self.clock.next(now.unix_ms);
+        let len = self.sealer.envelope_len(id, version, self.epoch);
+        if let Output::Batches { builder, ready } = &mut self.output {
+            let (sealer, epoch) = (&self.sealer, self.epoch);
+            builder.set(slot, id, len, |out| sealer.write(out, id, version, epoch, now.unix_ms));
+            if builder.is_full() {
+                ready.push(builder.take(version));
+            }
+        }
+        self.ledger.set_written(slot, version, digest.prefix(), raw, now.tick.saturating_add(self.ttl_ticks));
+    }
+
+    fn check_size(&self, content: &Content<'_>) -> Result<(), Fault> {
+        let len = render::decoded_len(content);
+        let (max, key) = match content.content_type.encoding() {
+            Encoding::Base64 => (self.max_binary, "limits.max_binary"),
+            _ => (self.max_content, "limits.max_content"),
+        };
+        if len <= max {
+            return Ok(());
+        }
+        Err(Fault::new(FaultKind::TooLarge, format!("its content has {len} bytes, more than {key} ({max})")))
+    }
+
+    fn check_duplicate(&self, slot: u32, id: &str, digest: &Digest) -> Result<(), Fault> {
+        let again = self.in_snapshot && self.ledger.seen(slot) == self.pass;
+        if again && self.ledger.written(slot).1 != digest.prefix() {
+            let reason = format!("{id} stands twice in this snapshot, with different content; the first one is kept");
+            return Err(Fault::new(FaultKind::Duplicate, reason));
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, id: &str) {
+        self.counts.objects += 1;
+        if let Some(slot) = self.ledger.find(id) {
+            self.remove_slot(slot);
+        } else {
+            self.counts.skipped += 1;
+        }
+    }
+
+    /// Puts the removal of an object into the batch; its entry goes when the receipt comes.
+    pub fn remove_slot(&mut self, slot: u32) {
+        let id = self.ledger.id(slot).as_ref().to_owned();
+        match &mut self.output {
+            Output::Batches { builder, ready } => {
+                builder.remove(slot, &id);
+                if builder.is_full() {
+                    ready.push(builder.take(self.clock.last()));
+                }
+                // Broken until then: content that comes meanwhile is written, not taken for unchanged.
+                self.ledger.set_broken(slot);
+            }
+            Output::Plan(plan) => {
+                plan.add(Planned::remove(id));
+                self.ledger.remove(slot);
+            }
+        }
+    }
+
+    /// Objects that the running snapshot did not name.
+    pub fn vanished(&self) -> Vec<u32> {
+        self.ledger.iter().filter(|slot| self.ledger.seen(*slot) != self.pass).collect()
+    }
+
+    /// One bad object: its last good content stays.
+    pub fn fault(&mut self, place: &Place, id: Option<&str>, fault: &Fault) {
+        self.faults.add(&self.service, self.pass, place, id, fault);
+        self.counts.objects += u64::from(fault.kind != FaultKind::Duplicate);
+        match id.and_then(|id| self.ledger.find(id)) {
+            Some(slot) => self.ledger.set_seen(slot, self.pass),
+            None if Faults::hides_an_object(fault.kind, id) => self.counts.unnamed += 1,
+            None => {}
+        }
+    }
+}
+
+/// Ms as ticks, at least one.
+pub fn ticks(ms: u128) -> Tick {
+    u32::try_from(ms / u128::from(TICK_MS)).unwrap_or(u32::MAX / 2).max(1)
+}
+
+/// Why a write is due, for `plan`.
+pub fn reason(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Write(reason) => match reason {
+            WriteReason::New => "no key yet",
+            WriteReason::Changed => "content changed",
+            WriteReason::Healed => "the key is missing or holds something else",
+            WriteReason::Expired => "the key has expired",
+        },
+        Verdict::Renew => "its TTL has run down",
+        Verdict::Skip => "unchanged",
+    }
+}

@@ -1,0 +1,163 @@
+//! The pipeline's side of the writer: sends jobs, counts what is under way, books receipts. It must not know records.
+
+use std::io;
+
+use super::handle::Handler;
+use crate::{
+    envelope::{HEAD_MAX, probe},
+    model::{Epoch, Version},
+    store::{Batch, Job, Keys, Receipt, RenewBatch, Renewal, StoreError, Target, Writer},
+};
+
+/// Objects in one renewal.
+const RENEW_BATCH: usize = 200;
+
+/// What the receipts of a pass add up to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Booked {
+    /// Values written.
+    pub written: u64,
+    /// Keys removed.
+    pub removed: u64,
+    /// TTLs extended.
+    pub renewed: u64,
+    /// Bytes of the values written.
+    pub bytes_written: u64,
+    /// Values found missing or overwritten by a renewal.
+    pub lost: u64,
+}
+
+/// The writer and what is known of it.
+#[derive(Debug)]
+pub struct Link {
+    writer: Writer,
+    keys: Keys,
+    ttl_ms: u64,
+    ttl_ticks: u32,
+    in_flight: usize,
+    /// The first failure since the link was opened; until it is opened again nothing more is sent.
+    pub failed: Option<StoreError>,
+    /// Receipts of the running pass.
+    pub booked: Booked,
+    /// The highest version known to be in Redis.
+    pub confirmed: Version,
+    sent: Version,
+}
+
+impl Link {
+    /// Starts a writer; nothing is sent before [`Link::open`].
+    pub fn new(target: Target, keys: Keys, ttl_ms: u64, ttl_ticks: u32) -> io::Result<Self> {
+        let redis = target.settings();
+        let depth = (redis.max_in_flight.bytes() / redis.batch_bytes.bytes().max(1)).clamp(1, 64);
+        let writer = Writer::spawn(target, keys.clone(), depth as usize)?;
+        Ok(Self {
+            writer,
+            keys,
+            ttl_ms,
+            ttl_ticks,
+            in_flight: 0,
+            failed: None,
+            booked: Booked::default(),
+            confirmed: Version(0),
+            sent: Version(0),
+        })
+    }
+
+    /// Begins anew under `epoch`.
+    pub async fn open(&mut self, epoch: Epoch) {
+        self.failed = None;
+        // The thread lives as long as this sender; see Writer.
+        let _ = self.writer.jobs.send(Job::Open(epoch)).await;
+    }
+
+    /// Sends `batches`, whose highest version is `highest`; waits while too many are under way.
+    pub async fn write(&mut self, handler: &mut Handler, batches: Vec<Batch>, highest: Version) {
+        for batch in batches {
+            self.send(handler, Job::Write(batch)).await;
+        }
+        self.sent = highest;
+    }
+
+    /// Asks to verify and renew `slots`.
+    pub async fn renew(&mut self, handler: &mut Handler, slots: &[u32]) {
+        for slots in slots.chunks(RENEW_BATCH) {
+            if self.failed.is_some() {
+                return;
+            }
+            let mut batch = RenewBatch::new(self.ttl_ms, HEAD_MAX);
+            for slot in slots {
+                let (version, digest) = handler.ledger.written(*slot);
+                let (start, further) = probe(version, &digest);
+                batch.push(*slot, &self.keys, handler.ledger.id(*slot).as_ref(), start, further);
+            }
+            self.send(handler, Job::Renew(batch)).await;
+        }
+    }
+
+    async fn send(&mut self, handler: &mut Handler, job: Job) {
+        // Receipts first: they free memory, and a failure shows as early as it can.
+        while let Ok(receipt) = self.writer.receipts.try_recv() {
+            self.book(handler, receipt);
+        }
+        self.in_flight += 1;
+        let _ = self.writer.jobs.send(job).await;
+    }
+
+    /// Waits for one receipt and books it; pending for ever while nothing is under way.
+    pub async fn receipt(&mut self, handler: &mut Handler) {
+        match self.writer.receipts.recv().await {
+            Some(receipt) => self.book(handler, receipt),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Waits until nothing is under way.
+    pub async fn settle(&mut self, handler: &mut Handler) {
+        while self.in_flight > 0 {
+            self.receipt(handler).await;
+        }
+        if self.failed.is_none() {
+            self.confirmed = self.sent.max(self.confirmed);
+        }
+    }
+
+    fn book(&mut self, handler: &mut Handler, receipt: Receipt) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        match receipt {
+            Receipt::Written { touched, result: Ok(()) } => {
+                self.booked.written += touched.sets.len() as u64;
+                self.booked.removed += touched.removes.len() as u64;
+                self.booked.bytes_written += touched.value_bytes;
+                for slot in touched.removes {
+                    if handler.ledger.is_broken(slot) {
+                        handler.ledger.remove(slot);
+                    }
+                }
+            }
+            Receipt::Written { touched, result: Err(e) } => {
+                for slot in touched.sets {
+                    handler.ledger.set_broken(slot);
+                }
+                self.failed.get_or_insert(e);
+            }
+            Receipt::Renewed { slots, result: Ok(answers) } => {
+                let expires = super::now().tick.saturating_add(self.ttl_ticks);
+                for (slot, answer) in slots.into_iter().zip(answers) {
+                    match answer {
+                        Renewal::Renewed => {
+                            self.booked.renewed += 1;
+                            handler.ledger.set_expires(slot, expires);
+                        }
+                        Renewal::Missing | Renewal::Other => {
+                            self.booked.lost += 1;
+                            handler.ledger.set_broken(slot);
+                        }
+                    }
+                }
+            }
+            Receipt::Renewed { result: Err(e), .. } => {
+                self.failed.get_or_insert(e);
+            }
+        }
+    }
+}

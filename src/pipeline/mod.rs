@@ -1,0 +1,54 @@
+//! The pipeline: from what a source hands over to keys in Redis. It must not know the command line, nor read settings
+//! from anywhere.
+//!
+//! `Fetched -> identity -> parse -> render -> seal -> decide -> batch -> receipt`: one record's journey is in `handle`, one
+//! pass in `pass`, the life of a service in `run`.
+
+mod backoff;
+mod engine;
+mod faults;
+mod guard;
+mod handle;
+mod ids;
+mod ledger;
+mod link;
+mod pass;
+mod plan;
+mod preview;
+mod pulse;
+mod rebuild;
+mod record;
+mod report;
+mod run;
+mod sweep;
+
+use std::{
+    sync::OnceLock,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+pub use engine::{Engine, EngineError, Kind, Opened};
+pub use pass::Progress;
+pub use plan::{Plan, Planned};
+pub use preview::{Preview, Shown, preview};
+pub use record::{BadRecord, Record, fast_id, parse, record_schema};
+pub use report::{PassReport, Summary};
+pub use run::run;
+
+use handle::Now;
+use tokio::sync::watch;
+
+/// Wall clock and process clock.
+fn now() -> Now {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let since = START.get_or_init(Instant::now).elapsed().as_millis();
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    // Ticks begin at 1, so that 0 stays "expired".
+    Now { unix_ms: wall.as_millis() as u64, tick: (since / u128::from(ledger::TICK_MS)) as u32 + 1 }
+}
+
+/// Waits until `stop` turns true, or nobody can turn it true any more.
+pub async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // The guard that it gives must not be held over an await.
+    drop(stop.wait_for(|stop| *stop).await);
+}

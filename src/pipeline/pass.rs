@@ -1,0 +1,319 @@
+//! One pass: fetch, handle, write, remove what vanished, renew, and say what was done. It must not know when the next is.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+use super::{
+    engine::{Engine, Kind},
+    guard::Bounds,
+    link::Booked,
+    pulse::Finding,
+    report::{PassReport, Summary},
+    stopped,
+};
+use crate::{
+    decision::Known,
+    model::{Ending, Fetched},
+    sources::{Sink, Source, SourceError},
+    store::{FailureClass, StoreError},
+};
+
+/// Items that wait between source and handler: blocks of up to 256 KiB.
+const QUEUE: usize = 4;
+
+/// How far a pass has come, for showing.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Objects handled.
+    pub objects: AtomicU64,
+    /// Values written.
+    pub written: AtomicU64,
+}
+
+enum Event {
+    Item(Option<Fetched>),
+    Ended(Result<Ending, SourceError>),
+    Receipt,
+    Found(Finding),
+    Sweep,
+    Stop,
+}
+
+impl Engine {
+    /// Fetches once from `source` and brings Redis up to it. Ends early when `stop` turns true or Redis fails.
+    pub async fn pass(
+        &mut self,
+        source: &mut dyn Source,
+        stop: &mut watch::Receiver<bool>,
+        progress: Option<Arc<Progress>>,
+    ) -> PassReport {
+        let (begun, started_at) = (Instant::now(), super::now().unix_ms);
+        let is_stream = source.is_stream();
+        self.link.booked = Booked::default();
+        self.handler.begin(!is_stream);
+        let ended = self.consume(source, stop, progress.as_deref()).await;
+        let mut report = PassReport { started_at, interrupted: matches!(ended, Ok(None)), ..PassReport::default() };
+        self.flush().await;
+        let mut complete = false;
+        match &ended {
+            Ok(Some(ending)) if self.link.failed.is_none() => {
+                let is_whole = *ending == Ending::Complete || self.handler.ended;
+                complete = is_whole && self.handler.in_snapshot && self.handler.counts.unnamed == 0;
+                if is_whole && self.handler.in_snapshot && !complete {
+                    self.warn_incomplete();
+                }
+            }
+            Ok(_) => {}
+            Err(e) => report.source_error = Some(e.to_string()),
+        }
+        if complete {
+            report.refused = self.remove_vanished(&mut report.summary).await;
+        }
+        if self.kind == Kind::Once {
+            self.renew_due(ended.is_err()).await;
+        }
+        self.link.settle(&mut self.handler).await;
+        self.finish(&mut report, complete, begun.elapsed());
+        if self.kind != Kind::Plan {
+            self.note(&report);
+            if report.store_error.is_none() && !report.interrupted {
+                report.store_error = self.save_baseline().await.err();
+            }
+        }
+        self.log(&report);
+        report
+    }
+
+    /// Takes what the source hands over until it ends; `None` when the pass was stopped or Redis failed.
+    async fn consume(
+        &mut self,
+        source: &mut dyn Source,
+        stop: &mut watch::Receiver<bool>,
+        progress: Option<&Progress>,
+    ) -> Result<Option<Ending>, SourceError> {
+        let (sink, mut items) = Sink::channel(QUEUE);
+        let mut fetch = source.fetch(&sink);
+        let mut swept = Instant::now();
+        let step = self.sweep.step_every();
+        loop {
+            let event = tokio::select! {
+                biased;
+                () = stopped(stop) => Event::Stop,
+                finding = finding(&mut self.pulse) => Event::Found(finding),
+                () = tokio::time::sleep_until((swept + step).into()), if self.kind == Kind::Run => Event::Sweep,
+                item = items.recv() => Event::Item(item),
+                result = &mut fetch => Event::Ended(result),
+                () = self.link.receipt(&mut self.handler) => Event::Receipt,
+            };
+            match event {
+                Event::Item(Some(item)) => self.take(item, progress).await,
+                Event::Item(None) => {}
+                Event::Ended(result) => {
+                    // What it handed over before it ended is still in the queue.
+                    while let Ok(item) = items.try_recv() {
+                        self.take(item, progress).await;
+                    }
+                    return result.map(Some);
+                }
+                Event::Receipt => {}
+                Event::Sweep => {
+                    let elapsed = swept.elapsed();
+                    swept = Instant::now();
+                    self.renew_step(elapsed).await;
+                }
+                Event::Found(finding) => self.found(finding),
+                Event::Stop => return Ok(None),
+            }
+            if self.link.failed.is_some() {
+                return Ok(None);
+            }
+        }
+    }
+
+    async fn take(&mut self, item: Fetched, progress: Option<&Progress>) {
+        let is_idle = matches!(item, Fetched::Idle);
+        self.handler.take(item, super::now());
+        if is_idle {
+            self.flush().await;
+        } else {
+            self.send_ready().await;
+        }
+        if self.handler.ended && self.kind == Kind::Run && self.descriptor.writer.source == "stream" {
+            self.end_of_stream_snapshot().await;
+        }
+        if let Some(progress) = progress {
+            progress.objects.store(self.handler.counts.objects, Ordering::Relaxed);
+            progress.written.store(self.link.booked.written, Ordering::Relaxed);
+        }
+    }
+
+    /// A stream said that its snapshot is complete; it goes on with deltas.
+    async fn end_of_stream_snapshot(&mut self) {
+        self.handler.ended = false;
+        self.flush().await;
+        let mut report = PassReport { started_at: super::now().unix_ms, ..PassReport::default() };
+        if self.handler.in_snapshot {
+            if self.handler.counts.unnamed == 0 {
+                report.refused = self.remove_vanished(&mut report.summary).await;
+            } else {
+                self.warn_incomplete();
+            }
+        }
+        self.handler.in_snapshot = false;
+        self.link.settle(&mut self.handler).await;
+        let complete = report.refused.is_none();
+        self.finish(&mut report, complete, Duration::ZERO);
+        self.note(&report);
+        if let Err(e) = self.save_baseline().await {
+            self.link.failed.get_or_insert(e);
+        }
+        self.log(&report);
+        self.link.booked = Booked::default();
+        self.handler.begin(false);
+    }
+
+    /// Removes the objects that a complete snapshot did not name, unless the guard refuses.
+    async fn remove_vanished(&mut self, summary: &mut Summary) -> Option<String> {
+        let vanished = self.handler.vanished();
+        let present = self.handler.ledger.len() as u64 - vanished.len() as u64;
+        let limits = &self.settings.limits;
+        let bounds = Bounds { max_shrink: limits.max_shrink, confirm_ms: limits.shrink_confirm.as_millis() as u64 };
+        let judged = self.baseline.judge(present, vanished.len() as u64, super::now().unix_ms, bounds);
+        if let Err(refused) = judged {
+            summary.kept = refused.vanished;
+            return Some(refused.message);
+        }
+        for slot in vanished {
+            self.handler.remove_slot(slot);
+            self.send_ready().await;
+        }
+        self.flush().await;
+        None
+    }
+
+    /// `once`: renews what has run down, since nobody does until it is started again. When the source failed, everything.
+    async fn renew_due(&mut self, source_failed: bool) {
+        let mut slots = std::mem::take(&mut self.handler.renewals);
+        if source_failed && !self.is_too_stale() {
+            let ttl_ms = self.settings.content.ttl.as_millis() as u64;
+            let tick = super::now().tick;
+            let ledger = &self.handler.ledger;
+            let run_down = |slot: &u32| match ledger.known(*slot, tick) {
+                Known::Value { left_ms, .. } => left_ms < ttl_ms - ttl_ms / 20,
+                _ => false,
+            };
+            slots = ledger.iter().filter(run_down).collect();
+        }
+        self.link.renew(&mut self.handler, &slots).await;
+    }
+
+    /// The verifying renewals that are due after `elapsed` more time.
+    pub(super) async fn renew_step(&mut self, elapsed: Duration) {
+        if self.is_too_stale() {
+            return;
+        }
+        let slots = self.sweep.step(&self.handler.ledger, elapsed);
+        self.link.renew(&mut self.handler, &slots).await;
+    }
+
+    /// A heartbeat's finding, as a failure of the link.
+    pub(super) fn found(&mut self, finding: Finding) {
+        let address = self.settings.redis.url.to_string();
+        let failure = |class, cause: &str| StoreError::new(class, &address, cause);
+        let failed = match finding {
+            Finding::Well => return,
+            Finding::TakenOver => failure(FailureClass::Fenced, "another writer took the lease over"),
+            Finding::DataLost => failure(FailureClass::DataLost, "data was flushed or rolled back"),
+            Finding::Failed(e) => e,
+        };
+        self.link.failed.get_or_insert(failed);
+    }
+
+    /// Ends the batch under way and sends it.
+    pub(super) async fn flush(&mut self) {
+        self.handler.output.flush(self.handler.clock.last());
+        self.send_ready().await;
+    }
+
+    async fn send_ready(&mut self) {
+        let ready = self.handler.output.take_ready();
+        if !ready.is_empty() {
+            let highest = self.handler.clock.last();
+            self.link.write(&mut self.handler, ready, highest).await;
+        }
+    }
+
+    fn finish(&mut self, report: &mut PassReport, complete: bool, took: Duration) {
+        let (counts, booked, faults) = (&self.handler.counts, &self.link.booked, &self.handler.faults);
+        faults.end(self.settings.name().as_str());
+        let planned = self.plan().map(|plan| (plan.writes, plan.removes));
+        let (written, removed) = planned.unwrap_or((booked.written, booked.removed));
+        report.store_error = self.link.failed.clone();
+        report.lost = booked.lost;
+        report.failed_objects.clone_from(&faults.examples);
+        report.summary = Summary {
+            service: self.service().to_owned(),
+            complete: complete && report.refused.is_none() && report.store_error.is_none(),
+            objects: counts.objects,
+            written,
+            renewed: if planned.is_some() { self.handler.renewals.len() as u64 } else { booked.renewed },
+            skipped: counts.skipped,
+            removed,
+            failed: faults.count,
+            bytes_written: booked.bytes_written,
+            duration_ms: took.as_millis() as u64,
+            faults: faults.by_kind.clone(),
+            kept: report.summary.kept,
+            error: report.error(self.settings.limits.max_failed),
+        };
+    }
+
+    fn warn_incomplete(&self) {
+        let (service, records) = (self.service(), self.handler.counts.unnamed);
+        warn!(service, records, "{records} records say nothing of their object: this snapshot removes nothing");
+    }
+
+    fn log(&self, report: &PassReport) {
+        let (service, s) = (self.service(), &report.summary);
+        if let Some(refused) = &report.refused {
+            error!(service, kept = s.kept, "{refused}");
+        }
+        if let Some(e) = &report.source_error {
+            let mut lines = e.lines();
+            let (cause, hint) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+            error!(service, hint, "the source failed: {cause}");
+        }
+        info!(
+            service,
+            complete = s.complete,
+            objects = s.objects,
+            written = s.written,
+            renewed = s.renewed,
+            skipped = s.skipped,
+            removed = s.removed,
+            failed = s.failed,
+            bytes_written = s.bytes_written,
+            duration_ms = s.duration_ms,
+            "pass finished"
+        );
+    }
+}
+
+/// The next finding of the heartbeat; pending for ever without one.
+pub(super) async fn finding(pulse: &mut Option<super::pulse::Pulse>) -> Finding {
+    match pulse {
+        Some(pulse) => match pulse.findings.recv().await {
+            Some(finding) => finding,
+            None => std::future::pending().await,
+        },
+        None => std::future::pending().await,
+    }
+}

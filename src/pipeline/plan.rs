@@ -1,0 +1,102 @@
+//! Where verdicts go: into batches for Redis, or into a plan that touches nothing. It must not decide anything.
+
+use super::handle::reason;
+use crate::{
+    decision::{Known, Verdict},
+    model::Version,
+    store::{Batch, BatchBuilder},
+};
+
+/// Planned objects kept for showing.
+const SHOWN: usize = 1000;
+
+/// What happens with verdicts.
+pub enum Output {
+    /// They become batches.
+    Batches {
+        /// The batch under way.
+        builder: BatchBuilder,
+        /// Full batches, to be sent.
+        ready: Vec<Batch>,
+    },
+    /// They are told.
+    Plan(Plan),
+}
+
+/// What `once` would do.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// The first objects that something would happen to.
+    pub items: Vec<Planned>,
+    /// Values that would be written.
+    pub writes: u64,
+    /// Keys that would be removed.
+    pub removes: u64,
+}
+
+/// What would happen to one object.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Planned {
+    /// The object.
+    pub object_id: String,
+    /// `write`, `renew` or `remove`.
+    pub action: &'static str,
+    /// Why.
+    pub reason: &'static str,
+}
+
+impl Planned {
+    pub(super) fn remove(object_id: String) -> Self {
+        Self { object_id, action: "remove", reason: "the source no longer has it" }
+    }
+}
+
+impl Plan {
+    pub(super) fn add(&mut self, item: Planned) {
+        match item.action {
+            "write" => self.writes += 1,
+            "remove" => self.removes += 1,
+            _ => {}
+        }
+        if self.items.len() < SHOWN {
+            self.items.push(item);
+        }
+    }
+}
+
+impl Output {
+    /// Forgets an earlier pass.
+    pub(super) fn begin(&mut self) {
+        if let Self::Plan(plan) = self {
+            *plan = Plan::default();
+        }
+    }
+
+    pub(super) fn note(&mut self, service: &str, id: &str, verdict: Verdict, known: Known) {
+        tracing::trace!(service, object_id = id, ?verdict, ?known, "{id}: {}", reason(verdict));
+        let Self::Plan(plan) = self else { return };
+        let action = match verdict {
+            Verdict::Write(_) => "write",
+            Verdict::Renew => "renew",
+            Verdict::Skip => return,
+        };
+        plan.add(Planned { object_id: id.to_owned(), action, reason: reason(verdict) });
+    }
+
+    /// Ends the batch under way, if anything is in it.
+    pub(super) fn flush(&mut self, highest: Version) {
+        if let Self::Batches { builder, ready } = self
+            && !builder.is_empty()
+        {
+            ready.push(builder.take(highest));
+        }
+    }
+
+    /// The batches to be sent.
+    pub(super) fn take_ready(&mut self) -> Vec<Batch> {
+        match self {
+            Self::Batches { ready, .. } => std::mem::take(ready),
+            Self::Plan(_) => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The first records as they would be shown, without Redis (`ralphext test`). It must not write anywhere.
+
+use super::record::{self, Record};
+use crate::{
+    envelope::{Ignore, Sealer},
+    model::{Content, ContentType, Digest, Fault, FaultKind, Fetched, ObjectId, Place},
+    render,
+    settings::Settings,
+    sources::{Sink, Source},
+};
+
+/// One record as it would be taken.
+#[derive(Debug, serde::Serialize)]
+pub struct Shown {
+    /// Where it stands.
+    pub place: String,
+    /// The object, where it could be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object_id: Option<String>,
+    /// What kind of record it is: `content`, `deleted`, `control` or `refused`.
+    pub kind: &'static str,
+    /// The content's media type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// The content as a reader would get it: rendered, sanitised, canonical.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// Its digest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hash: Option<String>,
+    /// Why it is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// What a source gives.
+#[derive(Debug, Default, serde::Serialize)]
+pub struct Preview {
+    /// The source, for people.
+    pub source: String,
+    /// The first records.
+    pub records: Vec<Shown>,
+    /// How many records there were in all.
+    pub total: u64,
+    /// How many of them are refused.
+    pub refused: u64,
+    /// Why the source failed, with its hint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// Fetches once and keeps the first `limit` records; a stream is stopped after them.
+pub async fn preview(settings: &Settings, source: &mut dyn Source, limit: usize) -> Preview {
+    let (sink, mut items) = Sink::channel(4);
+    let mut viewer = Viewer::new(settings, limit);
+    viewer.out.source = source.describe();
+    let is_stream = source.is_stream();
+    let ended = {
+        let mut fetch = source.fetch(&sink);
+        loop {
+            tokio::select! {
+                Some(item) = items.recv() => viewer.take(item),
+                result = &mut fetch => break Some(result),
+            }
+            if is_stream && viewer.out.records.len() >= limit {
+                break None;
+            }
+        }
+    };
+    while let Ok(item) = items.try_recv() {
+        viewer.take(item);
+    }
+    source.close().await;
+    if let Some(Err(e)) = ended {
+        viewer.out.error = Some(e.to_string());
+    }
+    viewer.out
+}
+
+struct Viewer {
+    sealer: Sealer,
+    default_type: Option<ContentType>,
+    limit: usize,
+    out: Preview,
+}
+
+impl Viewer {
+    fn new(settings: &Settings, limit: usize) -> Self {
+        // What is ignored does not count for the hash; pointers have been checked with the configuration.
+        let ignore = Ignore::new(&settings.content.ignore).unwrap_or_default();
+        Self {
+            sealer: Sealer::new(settings.name(), ignore),
+            default_type: settings.content.content_type.as_deref().and_then(ContentType::parse),
+            limit,
+            out: Preview::default(),
+        }
+    }
+
+    fn take(&mut self, item: Fetched) {
+        match item {
+            Fetched::Block { origin, block } => {
+                for span in &block.records {
+                    let place = Place { origin: origin.clone(), line: span.line };
+                    let shown = self.record(&place, &block.data[span.range()]);
+                    self.keep(shown);
+                }
+            }
+            Fetched::Document(d) => {
+                let shown = match ObjectId::check(&d.id) {
+                    Ok(()) => self.content(&d.place, &d.id, render::from_document(&d.data, d.content_type)),
+                    Err(e) => {
+                        let reason = format!("the file's name gives the id {:?}: {e}", d.id);
+                        refused(&d.place, None, &Fault::new(FaultKind::BadId, reason))
+                    }
+                };
+                self.keep(shown);
+            }
+            Fetched::Broken { place, id, fault } => self.keep(refused(&place, id, &fault)),
+            Fetched::Idle => {}
+        }
+    }
+
+    fn keep(&mut self, shown: Shown) {
+        self.out.total += u64::from(shown.kind != "control");
+        self.out.refused += u64::from(shown.kind == "refused");
+        // A refused record is worth more than a good one: it is shown wherever it stands, up to as many again.
+        let room = if shown.kind == "refused" { self.limit * 2 } else { self.limit };
+        if self.out.records.len() < room {
+            self.out.records.push(shown);
+        }
+    }
+
+    fn record(&mut self, place: &Place, bytes: &[u8]) -> Shown {
+        match record::parse(bytes) {
+            Ok(Record::Upsert { id, content, content_type }) => {
+                let content_type = content_type.or_else(|| self.default_type.clone());
+                self.content(place, &id, render::from_record(content, content_type))
+            }
+            Ok(Record::Remove { id }) => Shown { object_id: Some(id.into_owned()), ..bare(place, "deleted") },
+            Ok(Record::Begin | Record::End | Record::Heartbeat) => bare(place, "control"),
+            Err(bad) => refused(place, bad.id, &bad.fault),
+        }
+    }
+
+    fn content(&mut self, place: &Place, id: &str, content: Result<Content<'_>, Fault>) -> Shown {
+        let sealed: Result<(Digest, ContentType), Fault> =
+            content.and_then(|content| Ok((self.sealer.prepare(&content)?, content.content_type)));
+        match sealed {
+            Ok((digest, content_type)) => Shown {
+                object_id: Some(id.to_owned()),
+                content_type: Some(content_type.as_str().to_owned()),
+                content: Some(String::from_utf8_lossy(self.sealer.content()).into_owned()),
+                hash: Some(digest.to_string()),
+                ..bare(place, "content")
+            },
+            Err(fault) => refused(place, Some(id.to_owned()), &fault),
+        }
+    }
+}
+
+fn bare(place: &Place, kind: &'static str) -> Shown {
+    Shown {
+        place: place.to_string(),
+        object_id: None,
+        kind,
+        content_type: None,
+        content: None,
+        hash: None,
+        reason: None,
+    }
+}
+
+fn refused(place: &Place, id: Option<String>, fault: &Fault) -> Shown {
+    Shown { object_id: id, reason: Some(fault.reason.clone()), ..bare(place, "refused") }
+}

@@ -1,0 +1,180 @@
+//! The heartbeat: a task that renews the lease and writes the descriptor, whatever the passes are doing. It must not know
+//! records or the ledger.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{Notify, mpsc, watch},
+    task::JoinHandle,
+};
+
+use crate::{
+    model::{Epoch, Version},
+    registry::{Descriptor, Stamp},
+    store::{Beat, BeatRequest, Session, StoreError},
+};
+
+/// What the next heartbeat says.
+#[derive(Debug, Clone)]
+pub struct Vitals {
+    /// The epoch to beat under; none while standing by.
+    pub epoch: Option<Epoch>,
+    /// The descriptor; `heartbeat_at` is set by the beat.
+    pub descriptor: Arc<Descriptor>,
+    /// The highest version known to be in Redis.
+    pub confirmed: Version,
+}
+
+/// What a heartbeat found.
+#[derive(Debug)]
+pub enum Finding {
+    /// Lease, fence and canary are as they should be.
+    Well,
+    /// Another writer took over.
+    TakenOver,
+    /// Fence or canary is gone or older: data was flushed or rolled back.
+    DataLost,
+    /// Redis could not be asked.
+    Failed(StoreError),
+}
+
+/// How long things hold, for [`beat`].
+#[derive(Debug, Clone, Copy)]
+pub struct Periods {
+    /// The lease.
+    pub lease: Duration,
+    /// Between two heartbeats.
+    pub every: Duration,
+    /// The descriptor's TTL.
+    pub descriptor_ttl: Duration,
+}
+
+/// The running heartbeat.
+#[derive(Debug)]
+pub struct Pulse {
+    /// What the next beat says.
+    pub vitals: watch::Sender<Vitals>,
+    /// Findings that are not [`Finding::Well`].
+    pub findings: mpsc::Receiver<Finding>,
+    now: Arc<Notify>,
+    task: AbortOnDrop,
+}
+
+#[derive(Debug)]
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Pulse {
+    /// Starts beating over `session`.
+    pub fn spawn(session: Session, periods: Periods, vitals: Vitals) -> Self {
+        let (vitals, rx) = watch::channel(vitals);
+        let (tx, findings) = mpsc::channel(4);
+        let now = Arc::new(Notify::new());
+        let task = tokio::spawn(run(Arc::new(Mutex::new(session)), periods, rx, tx, now.clone()));
+        Self { vitals, findings, now, task: AbortOnDrop(task) }
+    }
+
+    /// Beats at once, so that a change of status shows.
+    pub fn hurry(&self) {
+        self.now.notify_one();
+    }
+
+    /// Ends it, and waits for a beat under way: it would take back a lease that was handed back meanwhile.
+    pub async fn stop(mut self) {
+        drop(self.vitals);
+        self.findings.close();
+        self.now.notify_one();
+        // An error means that it is gone already.
+        let _ = (&mut self.task.0).await;
+    }
+}
+
+async fn run(
+    session: Arc<Mutex<Session>>,
+    periods: Periods,
+    mut vitals: watch::Receiver<Vitals>,
+    findings: mpsc::Sender<Finding>,
+    now: Arc<Notify>,
+) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(periods.every) => {}
+            () = now.notified() => {}
+        }
+        if vitals.has_changed().is_err() {
+            return; // stopped
+        }
+        let said = vitals.borrow_and_update().clone();
+        let session = session.clone();
+        let beaten = tokio::task::spawn_blocking(move || {
+            let mut session = session.lock().unwrap_or_else(PoisonError::into_inner);
+            beat(&mut session, periods, &said)
+        });
+        let finding = match beaten.await {
+            Ok(finding) => finding,
+            Err(_) => return, // the runtime is shutting down
+        };
+        if !matches!(finding, Finding::Well) && findings.send(finding).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// One heartbeat. Blocks.
+pub fn beat(session: &mut Session, periods: Periods, vitals: &Vitals) -> Finding {
+    let Some(epoch) = vitals.epoch else { return Finding::Well };
+    let now = super::now().unix_ms;
+    let mut descriptor = Descriptor::clone(&vitals.descriptor);
+    descriptor.heartbeat_at = Stamp(now);
+    descriptor.writer.epoch = epoch.0;
+    // Strings, numbers and enums only: nothing in it can fail to serialise.
+    let text = serde_json::to_string(&descriptor).unwrap_or_default();
+    let request = BeatRequest {
+        epoch,
+        lease_ms: periods.lease.as_millis() as u64,
+        descriptor: Some(&text),
+        descriptor_ttl_ms: periods.descriptor_ttl.as_millis() as u64,
+        now,
+    };
+    match session.beat(&request) {
+        Ok(found) => judge(found, epoch, vitals.confirmed),
+        Err(e) => Finding::Failed(e),
+    }
+}
+
+fn judge(found: Beat, epoch: Epoch, confirmed: Version) -> Finding {
+    match found.fence {
+        Some(fence) if fence > epoch.0 => Finding::TakenOver,
+        Some(fence) if fence == epoch.0 => match found.canary {
+            Some(canary) if canary >= confirmed.0 => Finding::Well,
+            None if confirmed == Version(0) => Finding::Well,
+            _ => Finding::DataLost,
+        },
+        _ => Finding::DataLost,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings() {
+        let judged = |fence, canary, confirmed| judge(Beat { fence, canary }, Epoch(10), Version(confirmed));
+        assert!(matches!(judged(Some(10), Some(7), 7), Finding::Well));
+        assert!(matches!(judged(Some(10), None, 0), Finding::Well));
+        assert!(matches!(judged(Some(11), Some(7), 7), Finding::TakenOver));
+        assert!(matches!(judged(None, None, 7), Finding::DataLost));
+        assert!(matches!(judged(Some(9), Some(7), 7), Finding::DataLost));
+        assert!(matches!(judged(Some(10), Some(6), 7), Finding::DataLost));
+        assert!(matches!(judged(Some(10), None, 7), Finding::DataLost));
+    }
+}

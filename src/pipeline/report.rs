@@ -1,0 +1,113 @@
+//! What a pass did, for people and programs. It must not know how it is shown.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::{
+    registry::{FailedObject, LastPass, Stamp},
+    settings::Percent,
+    store::StoreError,
+};
+
+/// The summary of one pass; the JSON object that `once --output json` prints.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Summary {
+    /// The service.
+    pub service: String,
+    /// Whether it was a complete snapshot: absence meant gone.
+    pub complete: bool,
+    /// Objects that the source named, the failed ones included.
+    pub objects: u64,
+    /// Values written.
+    pub written: u64,
+    /// TTLs extended.
+    pub renewed: u64,
+    /// Objects left alone: unchanged.
+    pub skipped: u64,
+    /// Keys removed: vanished or deleted.
+    pub removed: u64,
+    /// Objects that could not be taken.
+    pub failed: u64,
+    /// Bytes of the values written.
+    pub bytes_written: u64,
+    /// How long it took, in ms.
+    pub duration_ms: u64,
+    /// Number of failed objects by kind of cause.
+    pub faults: BTreeMap<&'static str, u64>,
+    /// Objects that vanished and were kept, since so many at once are not believed.
+    pub kept: u64,
+    /// What went wrong with the pass as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// Everything that is to be known of a pass.
+#[derive(Debug, Clone, Default)]
+pub struct PassReport {
+    /// The numbers.
+    pub summary: Summary,
+    /// When it began, unix ms.
+    pub started_at: u64,
+    /// Why the source failed, with its hint.
+    pub source_error: Option<String>,
+    /// Why Redis failed.
+    pub store_error: Option<StoreError>,
+    /// Why vanished objects were kept.
+    pub refused: Option<String>,
+    /// Some of the failed objects.
+    pub failed_objects: Vec<FailedObject>,
+    /// Values that renewals found missing or overwritten.
+    pub lost: u64,
+    /// It was ended before its source was.
+    pub interrupted: bool,
+}
+
+impl PassReport {
+    /// Whether more objects failed than `max_failed` of all.
+    pub fn too_many_failed(&self, max_failed: Percent) -> bool {
+        max_failed.is_exceeded(self.summary.failed, self.summary.objects)
+    }
+
+    /// Whether the source told the truth and Redis has it.
+    pub fn is_good(&self, max_failed: Percent) -> bool {
+        self.source_error.is_none()
+            && self.store_error.is_none()
+            && self.refused.is_none()
+            && !self.interrupted
+            && !self.too_many_failed(max_failed)
+    }
+
+    /// What is wrong, in one line without a hint; none when it is good.
+    pub fn error(&self, max_failed: Percent) -> Option<String> {
+        if let Some(e) = &self.store_error {
+            return Some(e.to_string());
+        }
+        if let Some(e) = &self.source_error {
+            return Some(e.lines().next().unwrap_or(e).to_owned());
+        }
+        if let Some(e) = &self.refused {
+            return Some(e.clone());
+        }
+        let Summary { failed, objects, .. } = self.summary;
+        self.too_many_failed(max_failed)
+            .then(|| format!("{failed} of {objects} objects failed, more than limits.max_failed ({max_failed})"))
+    }
+
+    /// The descriptor's view of it.
+    pub fn last_pass(&self) -> LastPass {
+        let s = &self.summary;
+        LastPass {
+            started_at: Stamp(self.started_at),
+            duration_ms: s.duration_ms,
+            complete: s.complete,
+            objects: s.objects,
+            written: s.written,
+            renewed: s.renewed,
+            skipped: s.skipped,
+            removed: s.removed,
+            failed: s.failed,
+            bytes_written: s.bytes_written,
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The life of one service: stand by, learn, pass after pass, renew in between, recover, hand back. It must not know how a
+//! pass works, nor end the process.
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+use super::{
+    backoff::Backoff,
+    engine::{Engine, Opened},
+    pass::finding,
+    report::PassReport,
+    stopped,
+};
+use crate::{
+    sources::Source,
+    store::{FailureClass, StoreError},
+};
+
+/// Shortest time between two passes that something else than the interval asked for.
+const MIN_GAP: Duration = Duration::from_millis(500);
+
+/// Why the idle time ended.
+enum Woken {
+    Due,
+    Changed,
+    Lost,
+    Failed,
+    Stop,
+}
+
+/// Runs the service until `stop` turns true; nothing else ends it. `grace` bounds what is done after that.
+pub async fn run(mut engine: Engine, mut source: Box<dyn Source>, mut stop: watch::Receiver<bool>, grace: Duration) {
+    let mut backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(15));
+    while become_writer(&mut engine, &mut stop, &mut backoff).await {
+        let failed = work(&mut engine, source.as_mut(), &mut stop, &mut backoff).await;
+        let Some(e) = failed else { break };
+        let (service, hint) = (engine.service(), e.hint());
+        match e.class {
+            FailureClass::Fenced => warn!(service, "another writer took the lease over; standing by"),
+            FailureClass::DataLost => warn!(service, error = %e, "what is missing in Redis is written again"),
+            _ => error!(service, error = %e, hint, "Redis failed; trying again"),
+        }
+        if e.class != FailureClass::DataLost && pause(backoff.next(), &mut stop).await {
+            break;
+        }
+    }
+    let ending = async {
+        source.close().await;
+        engine.flush().await;
+        engine.link.settle(&mut engine.handler).await;
+        engine.close().await;
+    };
+    if tokio::time::timeout(grace, ending).await.is_err() {
+        warn!("could not end cleanly within shutdown.grace; the lease expires by itself");
+    }
+}
+
+/// Waits until this is the writer; false when it was stopped before.
+async fn become_writer(engine: &mut Engine, stop: &mut watch::Receiver<bool>, backoff: &mut Backoff) -> bool {
+    let mut told = false;
+    while !*stop.borrow() {
+        let wait = match engine.open().await {
+            Ok(Opened::Writer) => return true,
+            Ok(Opened::Taken { holder, left_ms }) => {
+                if !told {
+                    info!(service = engine.service(), holder, "another writer holds the lease; standing by");
+                    told = true;
+                }
+                backoff.reset();
+                let left = Duration::from_millis(u64::try_from(left_ms).unwrap_or(0));
+                left.clamp(Duration::from_millis(100), engine.settings.writer.lease.0 / 3)
+            }
+            Err(e) => {
+                let hint = e.hint();
+                error!(service = engine.service(), error = %e, hint, "Redis failed; trying again");
+                backoff.next()
+            }
+        };
+        if pause(wait, stop).await {
+            return false;
+        }
+    }
+    false
+}
+
+/// Pass after pass; ends with what failed in Redis, or with nothing when it was stopped.
+async fn work(
+    engine: &mut Engine,
+    source: &mut dyn Source,
+    stop: &mut watch::Receiver<bool>,
+    backoff: &mut Backoff,
+) -> Option<StoreError> {
+    let retry = engine.settings.source.backoff_min.0;
+    let mut again = Backoff::new(retry, engine.settings.source.backoff_max.0);
+    loop {
+        let begun = Instant::now();
+        let report = engine.pass(source, stop, None).await;
+        if report.store_error.is_none() {
+            backoff.reset();
+        }
+        if report.store_error.is_some() {
+            return report.store_error;
+        }
+        if *stop.borrow() {
+            return None;
+        }
+        let due = begun + wait_after(engine, source, &report, begun.elapsed(), &mut again);
+        match idle(engine, source, due, stop).await {
+            Woken::Stop => return None,
+            Woken::Failed => return engine.link.failed.clone(),
+            Woken::Lost => {
+                warn!(service = engine.service(), "renewals found values missing or overwritten; fetching them anew");
+                if pause(MIN_GAP.saturating_sub(begun.elapsed()), stop).await {
+                    return None;
+                }
+            }
+            Woken::Due | Woken::Changed => {}
+        }
+        // Data may have been flushed while nothing was written: what looks unchanged would be skipped.
+        let finding = engine.check().await;
+        engine.found(finding);
+        if engine.link.failed.is_some() {
+            return engine.link.failed.clone();
+        }
+    }
+}
+
+/// How long after its beginning the next pass is due.
+fn wait_after(
+    engine: &Engine,
+    source: &dyn Source,
+    report: &PassReport,
+    took: Duration,
+    again: &mut Backoff,
+) -> Duration {
+    let interval = engine.settings.source.interval.0;
+    if source.is_stream() {
+        // One that lived for a while is started again at once.
+        if took > engine.settings.source.backoff_max.0 {
+            again.reset();
+        }
+        return took + again.next();
+    }
+    if report.source_error.is_some() {
+        return took + again.next().min(interval);
+    }
+    again.reset();
+    interval
+}
+
+/// Renews and books until something is to be done.
+async fn idle(engine: &mut Engine, source: &mut dyn Source, due: Instant, stop: &mut watch::Receiver<bool>) -> Woken {
+    let mut swept = Instant::now();
+    let step = engine.sweep.step_every();
+    let lost = engine.link.booked.lost;
+    loop {
+        tokio::select! {
+            biased;
+            () = stopped(stop) => return Woken::Stop,
+            found = finding(&mut engine.pulse) => engine.found(found),
+            () = engine.link.receipt(&mut engine.handler) => {}
+            () = tokio::time::sleep_until((swept + step).into()) => {
+                let elapsed = swept.elapsed();
+                swept = Instant::now();
+                engine.renew_step(elapsed).await;
+            }
+            () = source.changed() => return Woken::Changed,
+            () = tokio::time::sleep_until(due.into()) => return Woken::Due,
+        }
+        if engine.link.failed.is_some() {
+            return Woken::Failed;
+        }
+        if engine.link.booked.lost > lost {
+            return Woken::Lost;
+        }
+    }
+}
+
+/// Waits; true when it was stopped meanwhile.
+async fn pause(wait: Duration, stop: &mut watch::Receiver<bool>) -> bool {
+    tokio::select! {
+        () = stopped(stop) => true,
+        () = tokio::time::sleep(wait) => false,
+    }
+}

@@ -1,0 +1,8 @@
+//! The registry: what a service's descriptor and the index say. It must not know how passes work, nor how to write.
+
+mod descriptor;
+
+pub use descriptor::{
+    Counts, Descriptor, FailedObject, LastError, LastPass, Mode, SCHEMA, ServiceStatus, Stamp, WriterInfo,
+    descriptor_schema,
+};

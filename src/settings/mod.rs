@@ -1,0 +1,151 @@
+//! What may be set: plain documented structs, one file per concern. It must not know where settings come from
+//! (file, environment, flags), nor do I/O.
+//!
+//! The doc comments of the fields are the reference: `docs/reference/config.md` and `schemas/config.schema.json`
+//! are generated from them ([`config_reference`], [`config_schema`]).
+
+mod content;
+mod limits;
+mod log;
+mod redis;
+mod redis_url;
+mod reference;
+mod schema;
+mod secret;
+mod service;
+mod shutdown;
+mod source;
+mod values;
+mod verify;
+mod writer;
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    content::ContentSettings,
+    limits::Limits,
+    log::{Log, LogFormat},
+    redis::Redis,
+    redis_url::RedisUrl,
+    reference::config_reference,
+    schema::config_schema,
+    secret::{MASK, Secret},
+    service::Service,
+    shutdown::Shutdown,
+    source::{Source, SourceKind},
+    values::{HumanDuration, Percent, Size, ValueError},
+    verify::Verify,
+    writer::Writer,
+};
+
+use crate::model::ServiceName;
+
+/// Everything that one service can be told. Unknown keys are refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Which service this is: its name, or a table with its name and what people may want to know about it.
+    pub service: Service,
+    /// The Redis (or Valkey) server that Ralph reads from.
+    #[serde(default)]
+    pub redis: Redis,
+    /// Where the objects' content comes from.
+    #[serde(default)]
+    pub source: Source,
+    /// How long content lives, and what of it counts.
+    #[serde(default)]
+    pub content: ContentSettings,
+    /// How what is in Redis is checked again.
+    #[serde(default)]
+    pub verify: Verify,
+    /// What is too much, too large or too bad to be believed.
+    #[serde(default)]
+    pub limits: Limits,
+    /// How one writer among several is chosen and watched.
+    #[serde(default)]
+    pub writer: Writer,
+    /// What is logged, and how. One process has one log: services of a directory must agree.
+    #[serde(default)]
+    pub log: Log,
+    /// How the process ends. Services of a directory must agree.
+    #[serde(default)]
+    pub shutdown: Shutdown,
+}
+
+impl Settings {
+    /// The defaults, for a service that reads its records from standard input and needs nothing else.
+    pub fn new(name: ServiceName, url: RedisUrl) -> Self {
+        Self {
+            service: Service::named(name),
+            redis: Redis { url, ..Redis::default() },
+            source: Source::default(),
+            content: ContentSettings::default(),
+            verify: Verify::default(),
+            limits: Limits::default(),
+            writer: Writer::default(),
+            log: Log::default(),
+            shutdown: Shutdown::default(),
+        }
+    }
+
+    /// [`Settings::new`] from plain texts, for tests.
+    ///
+    /// # Panics
+    /// When `service` is no service name or `url` no Redis URL.
+    pub fn for_tests(service: &str, url: &str) -> Self {
+        let name = ServiceName::new(service).unwrap_or_else(|e| panic!("service {service:?}: {e}"));
+        let url = RedisUrl::parse(url).unwrap_or_else(|e| panic!("url {url:?}: {e}"));
+        Self::new(name, url)
+    }
+
+    /// The service's name.
+    pub fn name(&self) -> &ServiceName {
+        &self.service.name
+    }
+
+    /// How often each key is verified and renewed: `verify.every`, else the smaller of `content.ttl` / 2 and 30 minutes.
+    pub fn verify_every(&self) -> Duration {
+        self.verify.every.map_or_else(|| Verify::default_every(self.content.ttl.0), |every| every.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verify_every_follows_the_ttl_up_to_half_an_hour() {
+        let mut settings = Settings::for_tests("hwinfo", "redis://localhost");
+        assert_eq!(settings.verify_every(), Duration::from_secs(1800));
+        settings.content.ttl = HumanDuration::from_secs(4);
+        assert_eq!(settings.verify_every(), Duration::from_secs(2));
+        settings.verify.every = Some(HumanDuration::from_secs(3));
+        assert_eq!(settings.verify_every(), Duration::from_secs(3));
+    }
+
+    #[test]
+    fn settings_survive_a_round_trip_with_the_password_masked() {
+        let settings = Settings::for_tests("hwinfo", "redis://user:s3cret@localhost:6379/1");
+        let text = serde_json::to_string(&settings).expect("settings serialise");
+        assert!(!text.contains("s3cret"), "{text}");
+        let back: Settings = serde_json::from_str(&text).expect("settings deserialise");
+        assert_eq!(back.source, settings.source);
+        assert_eq!(back.content, settings.content);
+        assert_eq!(back.limits, settings.limits);
+        assert_eq!(back.redis.url.expose(), "redis://user:***@localhost:6379/1");
+    }
+
+    #[test]
+    fn a_service_is_a_string_or_a_table() {
+        let bare: Settings = serde_json::from_str(r#"{"service":"hwinfo"}"#).expect("a bare name");
+        let table: Settings = serde_json::from_str(r#"{"service":{"name":"hwinfo"}}"#).expect("a table");
+        assert_eq!(bare, table);
+        assert_eq!(bare, Settings::for_tests("hwinfo", "redis://127.0.0.1:6379/0"));
+        for bad in [r#"{"service":"Hw"}"#, r#"{"service":{}}"#, r#"{"service":{"name":"a","nmae":"b"}}"#, "{}"] {
+            assert!(serde_json::from_str::<Settings>(bad).is_err(), "{bad}");
+        }
+    }
+}

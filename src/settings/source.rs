@@ -1,0 +1,125 @@
+//! `[source]`: where the objects' content comes from. It must not know how a source is run.
+
+use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::HumanDuration;
+
+/// How long an `exec` source may run where `source.timeout` is not set.
+const EXEC_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Where the objects' content comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Source {
+    /// What kind of source it is. Required.
+    pub kind: SourceKind,
+    /// Program and arguments, for `exec` and `stream`; no shell is involved. A program with a slash in it is relative
+    /// to the configuration file, one without is looked up in `PATH`.
+    pub command: Vec<String>,
+    /// File (NDJSON or one JSON array) or directory (`<object_id>.json|.html|.md|.txt`), for `file`. Relative to the
+    /// configuration file.
+    pub path: Option<PathBuf>,
+    /// How often an `exec` source is run, and a `file` source read again in case a change was not seen.
+    pub interval: HumanDuration,
+    /// How long one run of an `exec` source may take before it is stopped and counts as failed. Default: 30s for
+    /// `exec`, no limit for the others.
+    pub timeout: Option<HumanDuration>,
+    /// Environment variables for the command, on top of the sidecar's own without its Redis secrets. Values may hold
+    /// `${VAR}`.
+    pub env: BTreeMap<String, String>,
+    /// For `stdin`: the end of the input is the end of a complete snapshot, so objects that were not in it are gone.
+    /// Without it, only a last `{"end": true}` says so.
+    pub complete: bool,
+    /// Pause before a `stream` command that ended is started again the first time; it doubles up to `backoff_max`.
+    pub backoff_min: HumanDuration,
+    /// Longest pause before a `stream` command is started again.
+    pub backoff_max: HumanDuration,
+}
+
+impl Source {
+    /// How long one run may take: `source.timeout`, else 30 s for `exec`, else no limit.
+    pub fn timeout(&self) -> Option<Duration> {
+        match (self.timeout, self.kind) {
+            (Some(timeout), _) => Some(timeout.0),
+            (None, SourceKind::Exec) => Some(EXEC_TIMEOUT),
+            (None, _) => None,
+        }
+    }
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Self {
+            kind: SourceKind::Stdin,
+            command: Vec::new(),
+            path: None,
+            interval: HumanDuration::from_secs(60),
+            timeout: None,
+            env: BTreeMap::new(),
+            complete: false,
+            backoff_min: HumanDuration::from_secs(1),
+            backoff_max: HumanDuration::from_secs(60),
+        }
+    }
+}
+
+/// The kinds of source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+pub enum SourceKind {
+    /// A file or a directory, watched and read again on an interval.
+    File,
+    /// A command, run on an interval; what it prints is a snapshot.
+    Exec,
+    /// A long-running command that prints changes as they happen.
+    Stream,
+    /// Standard input, for pipes.
+    Stdin,
+}
+
+impl SourceKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::File, Self::Exec, Self::Stream, Self::Stdin];
+
+    /// The word for it in configuration, logs and the descriptor.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Exec => "exec",
+            Self::Stream => "stream",
+            Self::Stdin => "stdin",
+        }
+    }
+}
+
+impl fmt::Display for SourceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_exec_has_a_timeout_of_its_own() {
+        let mut source = Source { kind: SourceKind::Exec, ..Source::default() };
+        assert_eq!(source.timeout(), Some(Duration::from_secs(30)));
+        source.timeout = Some(HumanDuration::from_secs(5));
+        assert_eq!(source.timeout(), Some(Duration::from_secs(5)));
+        let file = Source { kind: SourceKind::File, ..Source::default() };
+        assert_eq!(file.timeout(), None);
+    }
+
+    #[test]
+    fn kinds_are_written_as_they_are_read() {
+        for kind in SourceKind::ALL {
+            assert_eq!(serde_json::to_value(kind).expect("a kind serialises"), kind.as_str());
+        }
+    }
+}

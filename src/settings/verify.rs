@@ -1,0 +1,27 @@
+//! `[verify]`: how what is in Redis is checked again. It must not know how a key is renewed.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::HumanDuration;
+
+/// Longest default period.
+const MAX_DEFAULT: Duration = Duration::from_secs(30 * 60);
+
+/// How what is in Redis is checked again.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Verify {
+    /// How often each key is compared with what it should hold, healed where it differs, and its lifetime extended;
+    /// spread over the whole period. Less than `content.ttl`. Default: the smaller of `content.ttl` / 2 and 30m.
+    pub every: Option<HumanDuration>,
+}
+
+impl Verify {
+    /// The period where none is set: `min(ttl / 2, 30m)`.
+    pub fn default_every(ttl: Duration) -> Duration {
+        (ttl / 2).min(MAX_DEFAULT)
+    }
+}

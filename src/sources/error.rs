@@ -1,0 +1,141 @@
+//! Why a fetch failed, for people: object, value, cause once, hint. It must not know what a failed fetch leads to.
+
+use std::{io, path::PathBuf, time::Duration};
+
+/// Why a fetch did not end well. Whatever it had handed over before is a delta; nothing is removed.
+///
+/// The text is one line, and a second one, `hint: ...`, that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The settings do not make a source.
+    #[error("{problem}\nhint: {hint}")]
+    Settings {
+        /// What is missing or too much, with its key.
+        problem: String,
+        /// What to write.
+        hint: &'static str,
+    },
+    /// A command could not be started.
+    #[error("cannot run {command}: {cause}\nhint: {hint}")]
+    Spawn {
+        /// The program and its arguments.
+        command: String,
+        /// What is missing, or not executable.
+        cause: String,
+        /// What to do.
+        hint: String,
+    },
+    /// A command ended with another status than 0, or was killed.
+    #[error("{command} ended with {status}{}\nhint: {hint}", last_line(.stderr))]
+    Exit {
+        /// The program and its arguments.
+        command: String,
+        /// `exit status 3` or `signal 9 (SIGKILL)`.
+        status: String,
+        /// Its last line on standard error.
+        stderr: Option<String>,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A command took too long; it and its children were stopped.
+    #[error("{command} did not end within {}{}\nhint: raise source.timeout, or make the command give up by itself", seconds(.after), last_line(.stderr))]
+    TimedOut {
+        /// The program and its arguments.
+        command: String,
+        /// The time allowed.
+        after: Duration,
+        /// Its last line on standard error.
+        stderr: Option<String>,
+    },
+    /// A file or directory is not there.
+    #[error("{} does not exist\nhint: {hint}", .path.display())]
+    Missing {
+        /// The file or directory.
+        path: PathBuf,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// Reading failed.
+    #[error("cannot read {what}: {cause}\nhint: {hint}")]
+    Io {
+        /// The file, directory or pipe.
+        what: String,
+        /// The cause; not repeated by `source()`.
+        cause: io::Error,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A JSON array that ended before its closing bracket.
+    #[error(
+        "{origin} is cut off: its JSON array ends after element {elements} without a closing bracket\nhint: write to a temporary name and rename it when it is whole"
+    )]
+    Truncated {
+        /// What was read.
+        origin: String,
+        /// Whole elements seen.
+        elements: u64,
+    },
+    /// Nothing at all came, which is no answer: an outage looks the same.
+    #[error("{origin} {problem}\nhint: {hint}")]
+    Nothing {
+        /// What was read or run.
+        origin: String,
+        /// What it did not do.
+        problem: &'static str,
+        /// How to say that there are no objects.
+        hint: &'static str,
+    },
+    /// Whoever takes the records is gone: the pass was given up.
+    #[error("the pass was given up\nhint: see the error before this one")]
+    Closed,
+}
+
+impl SourceError {
+    /// The word for its kind in JSON output and metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Settings { .. } => "settings",
+            Self::Spawn { .. } => "spawn",
+            Self::Exit { .. } => "exit",
+            Self::TimedOut { .. } => "timed_out",
+            Self::Missing { .. } => "missing",
+            Self::Io { .. } => "io",
+            Self::Truncated { .. } => "truncated",
+            Self::Nothing { .. } => "nothing",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// What happened, in one line, without the hint.
+    pub fn message(&self) -> String {
+        let text = self.to_string();
+        text.split("\nhint: ").next().unwrap_or_default().to_owned()
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        let text = self.to_string();
+        text.split("\nhint: ").nth(1).unwrap_or_default().to_owned()
+    }
+
+    pub(super) fn io(what: impl Into<String>, cause: io::Error) -> Self {
+        let hint = match cause.kind() {
+            io::ErrorKind::PermissionDenied => "let the user that ralphext runs as read it",
+            io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory => "check source.path",
+            _ => "try to read it by hand as the same user",
+        };
+        Self::Io { what: what.into(), cause, hint }
+    }
+}
+
+fn last_line(stderr: &Option<String>) -> String {
+    stderr.as_ref().map(|line| format!("; its last words: {line}")).unwrap_or_default()
+}
+
+fn seconds(duration: &Duration) -> String {
+    if duration.subsec_millis() == 0 {
+        format!("{}s", duration.as_secs())
+    } else {
+        format!("{}ms", duration.as_millis())
+    }
+}

@@ -1,0 +1,170 @@
+//! A child's standard error, into the log: bounded in line length and rate, and safe to show. It must not judge the child.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Instant,
+};
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use super::child::Meter;
+
+/// Longest line logged, in bytes; the rest of it is dropped.
+const MAX_LINE: usize = 4096;
+/// Lines that may come at once ...
+const BURST: f64 = 200.0;
+/// ... and lines a second from then on.
+const RATE: f64 = 20.0;
+
+/// The last line that was not blank.
+#[derive(Debug, Default)]
+pub(super) struct LastLine(Mutex<Option<String>>);
+
+impl LastLine {
+    pub(super) fn take(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn set(&self, line: String) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
+    }
+}
+
+/// Logs what comes from `input` until it ends.
+pub(super) async fn log(mut input: impl AsyncRead + Unpin, command: &str, last: &LastLine, meter: &Meter) {
+    let mut logger =
+        Logger { command, last, line: Vec::new(), cut: false, tokens: BURST, at: Instant::now(), dropped: 0 };
+    let mut buf = Vec::with_capacity(8192);
+    loop {
+        buf.clear();
+        match input.read_buf(&mut buf).await {
+            Ok(n) if n > 0 => logger.take(&buf),
+            // A pipe that cannot be read is one that has ended.
+            _ => break,
+        }
+        meter.touch();
+    }
+    logger.end_line();
+    logger.tell_dropped();
+}
+
+struct Logger<'a> {
+    command: &'a str,
+    last: &'a LastLine,
+    line: Vec<u8>,
+    cut: bool,
+    tokens: f64,
+    at: Instant,
+    dropped: u64,
+}
+
+impl Logger<'_> {
+    fn take(&mut self, bytes: &[u8]) {
+        for piece in bytes.split_inclusive(|b| *b == b'\n') {
+            let (text, ended) = piece.strip_suffix(b"\n").map_or((piece, false), |text| (text, true));
+            let room = MAX_LINE - self.line.len();
+            self.cut |= text.len() > room;
+            self.line.extend_from_slice(&text[..text.len().min(room)]);
+            if ended {
+                self.end_line();
+            }
+        }
+    }
+
+    fn end_line(&mut self) {
+        let mut text = clean(&self.line);
+        if std::mem::take(&mut self.cut) {
+            text.push_str(" ...");
+        }
+        self.line.clear();
+        if text.is_empty() {
+            return;
+        }
+        self.last.set(text.clone());
+        let now = Instant::now();
+        self.tokens = (self.tokens + (now - self.at).as_secs_f64() * RATE).min(BURST);
+        self.at = now;
+        if self.tokens < 1.0 {
+            self.dropped += 1;
+            return;
+        }
+        self.tokens -= 1.0;
+        self.tell_dropped();
+        let command = self.command;
+        if sounds_bad(&text) {
+            tracing::warn!(command, "{text}");
+        } else {
+            tracing::info!(command, "{text}");
+        }
+    }
+
+    fn tell_dropped(&mut self) {
+        if self.dropped > 0 {
+            tracing::warn!(
+                command = self.command,
+                lines = self.dropped,
+                "left out lines of standard error: too many a second"
+            );
+            self.dropped = 0;
+        }
+    }
+}
+
+/// The text, with what could move a terminal's cursor or fake a log line escaped.
+fn clean(line: &[u8]) -> String {
+    let text = String::from_utf8_lossy(line.trim_ascii());
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\t' => out.push(' '),
+            // Controls, and marks that turn the direction of what follows.
+            c if c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
+                out.extend(c.escape_unicode());
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+fn sounds_bad(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    ["error", "warn", "traceback", "exception", "fatal", "critical", "panic"].iter().any(|word| lower.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_safe_to_show() {
+        assert_eq!(clean(b"  a\tb\r"), "a b");
+        assert_eq!(clean(b"\x1b[31mred\x07"), "\\u{1b}[31mred\\u{7}");
+        assert_eq!(clean("a\u{202e}b".as_bytes()), "a\\u{202e}b");
+        assert_eq!(clean(b"\xff"), "\u{fffd}");
+    }
+
+    #[tokio::test]
+    async fn length_and_rate_are_bounded_and_the_last_line_is_kept() {
+        let mut text = vec![b'x'; 100_000];
+        text.push(b'\n');
+        let (last, meter) = (LastLine::default(), Meter::default());
+        log(text.as_slice(), "test", &last, &meter).await;
+        assert_eq!(last.take().map(|line| line.len()), Some(MAX_LINE + 4));
+
+        let mut logger = Logger {
+            command: "test",
+            last: &last,
+            line: Vec::new(),
+            cut: false,
+            tokens: BURST,
+            at: Instant::now(),
+            dropped: 0,
+        };
+        for i in 0..10_000 {
+            logger.take(format!("line {i}\n\n").as_bytes());
+        }
+        assert!(logger.dropped > 9_000, "{}", logger.dropped);
+        assert_eq!(last.take().as_deref(), Some("line 9999"));
+    }
+}

@@ -1,0 +1,118 @@
+//! What can go wrong with Redis, by what a user can do about it. It must not know why a command was sent.
+
+use std::fmt;
+
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+/// Class of a failure: decides the hint and whether trying again can help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureClass {
+    /// Nothing answers at the address, or the connection broke.
+    Unreachable,
+    /// No answer within `redis.timeout`.
+    TimedOut,
+    /// User or password refused, or a password needed.
+    Credentials,
+    /// The user may not run a command or touch a key (`NOPERM`).
+    Permission,
+    /// The server is a read-only replica.
+    ReadOnly,
+    /// `maxmemory` reached and nothing may be evicted (`OOM`), or writes are stopped (`MISCONF`).
+    Full,
+    /// The server is loading its data set.
+    Loading,
+    /// Another writer took the lease over: the fence has a newer epoch.
+    Fenced,
+    /// Our fence is gone: data was flushed or rolled back.
+    DataLost,
+    /// Settings that cannot work: URL, certificates, password file.
+    Settings,
+    /// Anything else that the server answered.
+    Server,
+}
+
+/// A failed use of Redis.
+#[derive(Debug, Clone)]
+pub struct StoreError {
+    /// By what can be done about it.
+    pub class: FailureClass,
+    address: String,
+    cause: String,
+}
+
+impl StoreError {
+    /// An error at `address` (never a URL with a password in it).
+    pub fn new(class: FailureClass, address: &str, cause: impl Into<String>) -> Self {
+        Self { class, address: address.to_owned(), cause: cause.into() }
+    }
+
+    /// Sorts what the client library reports.
+    pub(super) fn from_redis(address: &str, error: &RedisError) -> Self {
+        let class = classify(error);
+        let cause = match class {
+            FailureClass::TimedOut => "no answer in time".to_owned(),
+            _ => error.to_string(),
+        };
+        Self::new(class, address, cause)
+    }
+
+    /// Whether the same call can succeed later without anybody changing the configuration.
+    pub fn is_transient(&self) -> bool {
+        !matches!(self.class, FailureClass::Credentials | FailureClass::Permission | FailureClass::Settings)
+    }
+
+    /// What a user can do, without a full stop at its end.
+    pub fn hint(&self) -> &'static str {
+        match self.class {
+            FailureClass::Unreachable => "is the server running, and does redis.url name its host, port or socket",
+            FailureClass::TimedOut => "the server is overloaded, stopped or cut off; redis.timeout bounds the wait",
+            FailureClass::Credentials => "set redis.username and redis.password (or redis.password_file)",
+            FailureClass::Permission => {
+                "let the ACL user touch its keys; `ralphext check --connect` names what it lacks"
+            }
+            FailureClass::ReadOnly => "redis.url names a replica; name the primary",
+            FailureClass::Full => "raise maxmemory, or let the server evict (maxmemory-policy), or fix its persistence",
+            FailureClass::Loading => "the server is still loading its data; try again in a moment",
+            FailureClass::Fenced => "another ralphext took the lease over; this one stands by",
+            FailureClass::DataLost => "data in Redis was flushed or rolled back; the next pass writes it again",
+            FailureClass::Settings => "see `ralphext check`",
+            FailureClass::Server => "see the server's log",
+        }
+    }
+
+    /// The cause without address and hint, in one line.
+    pub fn cause(&self) -> &str {
+        &self.cause
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Redis at {}: {}", self.address, self.cause)
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+fn classify(error: &RedisError) -> FailureClass {
+    if error.is_timeout() {
+        return FailureClass::TimedOut;
+    }
+    match (error.kind(), error.code().unwrap_or_default()) {
+        (_, "OOM" | "MISCONF") => FailureClass::Full,
+        (_, "NOAUTH" | "WRONGPASS") | (ErrorKind::AuthenticationFailed, _) => FailureClass::Credentials,
+        (ErrorKind::Server(ServerErrorKind::NoPerm), _) => FailureClass::Permission,
+        (ErrorKind::Server(ServerErrorKind::ReadOnly), _) => FailureClass::ReadOnly,
+        (ErrorKind::Server(ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown), _) => FailureClass::Loading,
+        (ErrorKind::Server(_) | ErrorKind::Extension, _) => {
+            let text = error.detail().unwrap_or_default();
+            if text.contains("invalid password") || text.contains("without any password") {
+                FailureClass::Credentials
+            } else {
+                FailureClass::Server
+            }
+        }
+        (ErrorKind::InvalidClientConfig, _) => FailureClass::Settings,
+        _ => FailureClass::Unreachable,
+    }
+}

@@ -1,0 +1,24 @@
+//! The only room that knows Redis: keys, connections, fenced batches, lease, reading. It must not know what values mean.
+
+mod batch;
+mod connect;
+mod error;
+mod keys;
+mod probe;
+mod reader;
+mod renew;
+mod scan;
+mod scripts;
+mod session;
+mod writer;
+
+pub use batch::{Batch, BatchBuilder, Touched};
+pub use connect::Target;
+pub use error::{FailureClass, StoreError};
+pub use keys::Keys;
+pub use probe::{Probe, probe};
+pub use reader::{Listed, Reader, Stored};
+pub use renew::{RenewBatch, Renewal};
+pub use scan::RawHead;
+pub use session::{Acquired, Beat, BeatRequest, Session};
+pub use writer::{Job, Receipt, Writer};

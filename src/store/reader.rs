@@ -1,0 +1,109 @@
+//! Reading for people: what is in a Redis, by any service. It must not write.
+
+use redis::Connection;
+
+use super::{Keys, RawHead, StoreError, Target, keys, scan::scan};
+use crate::model::{ObjectId, ServiceName, UnixMs};
+
+/// One value and its TTL.
+#[derive(Debug)]
+pub struct Stored {
+    /// The bytes under the key.
+    pub value: Vec<u8>,
+    /// Ms left; -1 without TTL.
+    pub pttl: i64,
+}
+
+/// One service as the index and its descriptor tell it.
+#[derive(Debug)]
+pub struct Listed {
+    /// Its name as it stands in the index.
+    pub name: String,
+    /// Score in the index: unix ms of its last heartbeat.
+    pub heartbeat: UnixMs,
+    /// The descriptor's JSON; none when it expired.
+    pub descriptor: Option<Vec<u8>>,
+}
+
+/// A read-only connection. Its calls block.
+pub struct Reader {
+    target: Target,
+    prefix: String,
+    connection: Connection,
+}
+
+impl Reader {
+    /// Connects.
+    pub fn open(target: Target, prefix: &str) -> Result<Self, StoreError> {
+        let connection = target.open()?;
+        Ok(Self { target, prefix: prefix.to_owned(), connection })
+    }
+
+    /// All services of the index, by name (`ZRANGE`, `MGET`).
+    pub fn services(&mut self) -> Result<Vec<Listed>, StoreError> {
+        let index = keys::index(&self.prefix);
+        let members: Vec<(String, f64)> =
+            self.run(redis::cmd("ZRANGE").arg(&index).arg(0).arg(-1).arg("WITHSCORES"))?;
+        if members.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut mget = redis::cmd("MGET");
+        for (name, _) in &members {
+            mget.arg(format!("{index}:{name}"));
+        }
+        let descriptors: Vec<Option<Vec<u8>>> = self.run(&mget)?;
+        let mut listed: Vec<Listed> = members
+            .into_iter()
+            .zip(descriptors)
+            .map(|((name, score), descriptor)| Listed { name, heartbeat: score as UnixMs, descriptor })
+            .collect();
+        listed.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(listed)
+    }
+
+    /// The service's descriptor and what is left of its TTL in ms (`GET`, `PTTL`).
+    pub fn descriptor(&mut self, service: &ServiceName) -> Result<Option<Stored>, StoreError> {
+        let key = Keys::new(&self.prefix, service).descriptor().to_owned();
+        self.stored(&key)
+    }
+
+    /// One object's value (`GET`, `PTTL`).
+    pub fn object(&mut self, service: &ServiceName, id: &ObjectId) -> Result<Option<Stored>, StoreError> {
+        let key = Keys::new(&self.prefix, service).object(id);
+        self.stored(&key)
+    }
+
+    /// An object's key.
+    pub fn object_key(&self, service: &ServiceName, id: &ObjectId) -> String {
+        Keys::new(&self.prefix, service).object(id)
+    }
+
+    /// The first `len` bytes of every object of the service; one may be named twice (`SCAN`).
+    pub fn heads(&mut self, service: &ServiceName, len: usize) -> Result<Vec<RawHead>, StoreError> {
+        let keys = Keys::new(&self.prefix, service);
+        let mut heads = Vec::new();
+        scan(&mut self.connection, &keys, len, |head| heads.push(head)).map_err(|e| self.target.failed(&e))?;
+        Ok(heads)
+    }
+
+    /// Who holds the service's lease, and for how many ms still.
+    pub fn lease(&mut self, service: &ServiceName) -> Result<Option<Stored>, StoreError> {
+        let key = Keys::new(&self.prefix, service).lease();
+        self.stored(&key)
+    }
+
+    fn stored(&mut self, key: &str) -> Result<Option<Stored>, StoreError> {
+        let (value, pttl): (Option<Vec<u8>>, i64) = redis::pipe()
+            .cmd("GET")
+            .arg(key)
+            .cmd("PTTL")
+            .arg(key)
+            .query(&mut self.connection)
+            .map_err(|e| self.target.failed(&e))?;
+        Ok(value.map(|value| Stored { value, pttl }))
+    }
+
+    fn run<T: redis::FromRedisValue>(&mut self, command: &redis::Cmd) -> Result<T, StoreError> {
+        command.query(&mut self.connection).map_err(|e| self.target.failed(&e))
+    }
+}

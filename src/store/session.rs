@@ -1,0 +1,155 @@
+//! One service's control connection: lease, heartbeat, heads, internal keys. It must not know what the values hold.
+
+use redis::{Connection, RedisError};
+
+use super::{FailureClass, Keys, RawHead, StoreError, Target, scan::scan, scripts};
+use crate::model::{Epoch, ServiceName, UnixMs};
+
+/// How a try for the lease ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Acquired {
+    /// It is ours under this epoch.
+    Held(Epoch),
+    /// Another writer has it.
+    Taken {
+        /// The other's token.
+        holder: String,
+        /// How long it has it still, unless it renews, in ms.
+        left_ms: i64,
+    },
+}
+
+/// What a heartbeat found on the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Beat {
+    /// `@fence`; none when it is gone.
+    pub fence: Option<u64>,
+    /// `@canary`; none when it is gone.
+    pub canary: Option<u64>,
+}
+
+/// What a heartbeat writes.
+#[derive(Debug)]
+pub struct BeatRequest<'a> {
+    /// Ours.
+    pub epoch: Epoch,
+    /// How long the lease is held from now on, in ms.
+    pub lease_ms: u64,
+    /// The descriptor's JSON; none leaves it as it is.
+    pub descriptor: Option<&'a str>,
+    /// The descriptor's TTL in ms.
+    pub descriptor_ttl_ms: u64,
+    /// Score in the index, unix ms.
+    pub now: UnixMs,
+}
+
+/// A control connection that is opened when first needed and after a failure. Its calls block.
+pub struct Session {
+    target: Target,
+    keys: Keys,
+    service: ServiceName,
+    token: String,
+    connection: Option<Connection>,
+}
+
+impl Session {
+    /// For `service` at `target`; `token` names this writer in the lease.
+    pub fn new(target: Target, prefix: &str, service: &ServiceName, token: String) -> Self {
+        Self { target, keys: Keys::new(prefix, service), service: service.clone(), token, connection: None }
+    }
+
+    /// The service's keys.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Where it connects to.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Tries for the lease once.
+    pub fn acquire(&mut self, lease_ms: u64, now: UnixMs) -> Result<Acquired, StoreError> {
+        let (lease, fence, token) = (self.keys.lease(), self.keys.fence(), self.token.clone());
+        let (held, text, left_ms): (i64, String, i64) = self.call(|c| {
+            redis::Script::new(scripts::ACQUIRE).key(&lease).key(&fence).arg(&token).arg(lease_ms).arg(now).invoke(c)
+        })?;
+        if held == 0 {
+            return Ok(Acquired::Taken { holder: text, left_ms });
+        }
+        let epoch = text.parse().map_err(|_| {
+            self.target.error(FailureClass::Server, format!("{fence} holds {text:?}, which is no epoch"))
+        })?;
+        Ok(Acquired::Held(Epoch(epoch)))
+    }
+
+    /// Renews the lease, writes the descriptor, and tells what fence and canary are.
+    pub fn beat(&mut self, beat: &BeatRequest<'_>) -> Result<Beat, StoreError> {
+        let keys = self.keys.clone();
+        let (token, service) = (self.token.clone(), self.service.clone());
+        let (fence, canary, _): (String, String, i64) = self.call(|c| {
+            redis::Script::new(scripts::BEAT)
+                .key(keys.lease())
+                .key(keys.fence())
+                .key(keys.canary())
+                .key(keys.descriptor())
+                .key(keys.index())
+                .arg(&token)
+                .arg(beat.epoch.0)
+                .arg(beat.lease_ms)
+                .arg(beat.descriptor.unwrap_or_default())
+                .arg(beat.descriptor_ttl_ms)
+                .arg(beat.now)
+                .arg(service.as_str())
+                .invoke(c)
+        })?;
+        Ok(Beat { fence: fence.parse().ok(), canary: canary.parse().ok() })
+    }
+
+    /// Hands the lease back, if it is still ours.
+    pub fn release(&mut self, epoch: Epoch) -> Result<(), StoreError> {
+        let (lease, fence, token) = (self.keys.lease(), self.keys.fence(), self.token.clone());
+        self.call(|c| {
+            redis::Script::new(scripts::RELEASE).key(lease).key(fence).arg(token).arg(epoch.0).invoke::<i64>(c)
+        })
+        .map(drop)
+    }
+
+    /// `@baseline` and `@canary`.
+    pub fn memory(&mut self) -> Result<(Option<String>, Option<u64>), StoreError> {
+        let (baseline, canary) = (self.keys.baseline(), self.keys.canary());
+        let (baseline, canary): (Option<String>, Option<String>) =
+            self.call(|c| redis::cmd("MGET").arg(baseline).arg(canary).query(c))?;
+        Ok((baseline, canary.and_then(|text| text.parse().ok())))
+    }
+
+    /// Sets `@baseline`; false when the fence is no longer ours.
+    pub fn set_baseline(&mut self, epoch: Epoch, value: &str) -> Result<bool, StoreError> {
+        let (fence, baseline) = (self.keys.fence(), self.keys.baseline());
+        let set: i64 = self.call(|c| {
+            redis::Script::new(scripts::SET_FENCED).key(fence).key(baseline).arg(epoch.0).arg(value).invoke(c)
+        })?;
+        Ok(set == 1)
+    }
+
+    /// Walks all objects of the service; see [`RawHead`]. One may be named twice (`SCAN`).
+    pub fn scan_heads(&mut self, len: usize, each: impl FnMut(RawHead)) -> Result<(), StoreError> {
+        let keys = self.keys.clone();
+        self.call(|c| scan(c, &keys, len, each))
+    }
+
+    /// Runs `f` on the connection; after a failure of the connection the next call opens a new one.
+    fn call<T>(&mut self, f: impl FnOnce(&mut Connection) -> Result<T, RedisError>) -> Result<T, StoreError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.target.open()?,
+        };
+        match f(&mut connection) {
+            Ok(value) => {
+                self.connection = Some(connection);
+                Ok(value)
+            }
+            Err(e) => Err(self.target.failed(&e)),
+        }
+    }
+}

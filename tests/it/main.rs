@@ -1,0 +1,53 @@
+//! Contents page: what is tested against real servers, in the order of a reader's questions.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+/// Real servers, the built binary, an independent eye on the contract.
+mod harness;
+
+/// That the harness sees what it claims to see.
+mod ground;
+/// The rules of the code itself: imports, sizes, first lines.
+mod tidy;
+
+/// Bad objects (how we know 7).
+mod bad_objects;
+/// Bad Redis, in `once` (how we know 9).
+mod bad_redis;
+/// Bad sources (how we know 8).
+mod bad_sources;
+/// A change, an addition, a removal, a restart (how we know 3).
+mod changes;
+/// Whatever happens to the keys, they come back (how we know 5 and 6).
+mod healing;
+/// One writer at a time.
+mod lease;
+/// Bad Redis, under a running sidecar (how we know 9).
+mod recovery;
+/// Too much gone at once is not believed.
+mod shrink;
+/// Unchanged content is not written (how we know 2 and 4).
+mod unchanged;
+/// Versions never go back.
+mod versions;
+
+/// What may stand in a tab: JSON, cards, HTML, Markdown, text, files.
+mod content;
+/// Several services in one process.
+mod services;
+/// Standard input and the file watch.
+mod sources;
+/// Long-running commands that print deltas.
+mod stream;
+
+/// `check`, `schema`, `completions`, exit codes of usage.
+mod cli_config;
+/// `test` and `plan`: looking without touching.
+mod cli_dry;
+/// `get`, `ls`, `explain`, `status`: looking at what is there.
+mod cli_look;
+
+/// The keyspace, the head, the published schemas.
+mod contract;
+/// Nothing secret leaves.
+mod secrets;
