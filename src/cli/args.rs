@@ -145,7 +145,7 @@ pub struct Check {
 #[derive(Debug, Args)]
 pub struct Test {
     /// How many records to show
-    #[arg(long, default_value_t = 3, value_name = "N")]
+    #[arg(long, default_value_t = 10, value_name = "N")]
     pub limit: usize,
     /// Read records from standard input, whatever source.kind says
     #[arg(long, value_name = "KIND")]

@@ -10,6 +10,7 @@ use super::{
     target,
 };
 use crate::{
+    app,
     envelope::{Head, parse_head},
     registry::{Descriptor, FailedObject, Stamp},
 };
@@ -50,7 +51,7 @@ pub fn explain(globals: &Globals, args: &Object) -> Result<Exit, Failure> {
         object_id: id.to_string(),
         state,
         why,
-        source: descriptor.as_ref().map(|d| d.writer.source.clone()),
+        source: configured(globals, &args.service).or_else(|| Some(descriptor.as_ref()?.writer.source.clone())),
         version: head.map(|h| h.version.0),
         epoch: head.map(|h| h.epoch.0),
         changed_at: head.map(|h| Stamp(h.changed_at)),
@@ -67,6 +68,13 @@ pub fn explain(globals: &Globals, args: &Object) -> Result<Exit, Failure> {
         Output::Table => show(&told, now),
     }
     Ok(if head.is_some() { Exit::Well } else { Exit::Failed })
+}
+
+/// The service's source as it is configured here; what others configured is not known.
+fn configured(globals: &Globals, service: &str) -> Option<String> {
+    let all = target::services(globals).ok()?;
+    let settings = all.iter().find(|s| s.name().as_str() == service)?;
+    app::block_on(async { app::source(settings, false).map(|s| s.describe()) }).ok()?.ok()
 }
 
 /// State in a word, and what the last pass did with the object and why.

@@ -69,9 +69,7 @@ async fn one(
             if !is_json {
                 show(&report, exit);
             }
-            if let Some(e) = report.store_error {
-                output::failure(&e.into());
-            }
+            tell(&report, exit);
             (exit, report.summary)
         }
         Ok(Ended::Taken { holder }) => {
@@ -91,6 +89,21 @@ pub(super) fn exit_of(report: &PassReport, max_failed: Percent) -> Exit {
         return Exit::Source;
     }
     if report.too_many_failed(max_failed) { Exit::Failed } else { Exit::Well }
+}
+
+/// What went wrong, on standard error; the source's own failure is in the log already.
+fn tell(report: &PassReport, exit: Exit) {
+    let error = report.summary.error.clone().unwrap_or_default();
+    match (exit, &report.store_error) {
+        (_, Some(e)) => output::failure(&e.clone().into()),
+        (Exit::Failed, _) => {
+            output::failure(&Failure::new(exit, error, "the log names each; `ralphext test` shows them"))
+        }
+        (Exit::Source, _) if report.refused.is_some() => {
+            output::failure(&Failure::new(exit, error, report.refused_hint()));
+        }
+        _ => {}
+    }
 }
 
 fn show(report: &PassReport, exit: Exit) {

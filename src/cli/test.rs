@@ -29,17 +29,20 @@ pub fn test(globals: &Globals, args: &Test) -> Result<Exit, Failure> {
             let mut source = app::source(settings, false)?;
             previews.push(preview(settings, source.as_mut(), limit).await);
         }
-        let failed = previews.iter().any(|p| p.error.is_some());
+        let errors: Vec<String> = previews.iter().filter_map(|p| p.error.clone()).collect();
         let refused = previews.iter().any(|p| p.refused > 0);
         match (is_json, previews.as_slice()) {
             (true, [one]) => output::json(one),
             (true, many) => output::json(&many),
             (false, many) => many.iter().for_each(show),
         }
-        Ok(match (failed, refused) {
-            (true, _) => Exit::Source,
-            (_, true) => Exit::Failed,
-            _ => Exit::Well,
+        for error in &errors {
+            output::failure(&Failure::told(Exit::Source, format!("the source failed: {error}")));
+        }
+        Ok(match (errors.is_empty(), refused) {
+            (false, _) => Exit::Source,
+            (true, true) => Exit::Failed,
+            (true, false) => Exit::Well,
         })
     })
 }
@@ -64,10 +67,6 @@ fn show(preview: &Preview) {
     println!();
     let style = if preview.refused > 0 { output::BAD } else { output::GOOD };
     println!("{style}{} records, {} refused{style:#}", preview.total, preview.refused);
-    if let Some(error) = &preview.error {
-        let bad = output::BAD;
-        println!("{bad}the source failed:{bad:#} {}", output::clean(error));
-    }
 }
 
 fn show_content(record: &Shown) {

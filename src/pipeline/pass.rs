@@ -272,8 +272,9 @@ impl Engine {
             duration_ms: took.as_millis() as u64,
             faults: faults.by_kind.clone(),
             kept: report.summary.kept,
-            error: report.error(self.settings.limits.max_failed),
+            error: None,
         };
+        report.summary.error = report.error(self.settings.limits.max_failed);
     }
 
     fn warn_incomplete(&self) {
@@ -284,7 +285,7 @@ impl Engine {
     fn log(&self, report: &PassReport) {
         let (service, s) = (self.service(), &report.summary);
         if let Some(refused) = &report.refused {
-            error!(service, kept = s.kept, "{refused}");
+            error!(service, kept = s.kept, hint = report.refused_hint(), "{refused}");
         }
         if let Some(e) = &report.source_error {
             let mut lines = e.lines();

@@ -14,9 +14,9 @@ const FIELDS: [&str; 8] = ["id", "content", "content_type", "deleted", "match", 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "present")]
     id: Option<&'a RawValue>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "present")]
     content: Option<&'a RawValue>,
     #[serde(borrow)]
     content_type: Option<Cow<'a, str>>,
@@ -26,6 +26,11 @@ struct Raw<'a> {
     begin: Option<bool>,
     end: Option<bool>,
     heartbeat: Option<bool>,
+}
+
+/// A field that is there, also when it is `null`.
+fn present<'de: 'a, 'a, D: serde::Deserializer<'de>>(de: D) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(de).map(Some)
 }
 
 /// A parsed record.
@@ -231,7 +236,18 @@ enum IdSchema {
 pub fn record_schema() -> serde_json::Value {
     let mut schema = schemars::schema_for!(RecordSchema).to_value();
     if let Some(object) = schema.as_object_mut() {
-        // A field that is there holds something: `null` is content, and nothing else.
+        object.insert(
+            "anyOf".to_owned(),
+            serde_json::json!([
+                { "required": ["id", "content"] },
+                { "required": ["match", "content"] },
+                { "required": ["id", "deleted"], "properties": { "deleted": { "const": true } } },
+                { "required": ["match", "deleted"], "properties": { "deleted": { "const": true } } },
+                { "required": ["begin"], "maxProperties": 1 },
+                { "required": ["end"], "maxProperties": 1 },
+                { "required": ["heartbeat"], "maxProperties": 1 }
+            ]),
+        );
         object.insert(
             "examples".to_owned(),
             serde_json::json!([

@@ -94,6 +94,16 @@ impl PassReport {
             .then(|| format!("{failed} of {objects} objects failed, more than limits.max_failed ({max_failed})"))
     }
 
+    /// What to do when vanished objects were kept, and are really gone.
+    pub fn refused_hint(&self) -> &'static str {
+        if self.summary.objects == 0 {
+            "if the service has no objects any more, stop it: its keys expire by themselves"
+        } else {
+            "if they are really gone: complete snapshots that confirm it for limits.shrink_confirm are believed, \
+             or raise limits.max_shrink"
+        }
+    }
+
     /// The descriptor's view of it.
     pub fn last_pass(&self) -> LastPass {
         let s = &self.summary;

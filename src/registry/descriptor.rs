@@ -233,7 +233,58 @@ impl Descriptor {
 
 /// JSON Schema (2020-12) of the descriptor.
 pub fn descriptor_schema() -> serde_json::Value {
-    schemars::schema_for!(Descriptor).to_value()
+    let mut schema = schemars::schema_for!(Descriptor).to_value();
+    if let Some(object) = schema.as_object_mut() {
+        object.insert("examples".to_owned(), serde_json::json!([example()]));
+    }
+    schema
+}
+
+fn example() -> Descriptor {
+    let at = Stamp(1_795_476_802_123);
+    Descriptor {
+        schema: SCHEMA.to_owned(),
+        service: "hwinfo".to_owned(),
+        title: "Hardware facts".to_owned(),
+        description: Some("What the machine says of itself".to_owned()),
+        owner: Some("platform@example.org".to_owned()),
+        docs_url: Some("https://docs.example.org/hwinfo".to_owned()),
+        models: vec!["data_center.datacenterasset".to_owned()],
+        status: ServiceStatus::Failing,
+        as_of: Some(at),
+        heartbeat_at: at,
+        heartbeat_every: Some(15.0),
+        stale_after: 210.0,
+        ttl: 86_400.0,
+        last_success_at: Some(at),
+        last_error: Some(LastError { at, since: at, message: "./facts.sh ended with exit status 3".to_owned() }),
+        counts: Counts { objects: 1900, failed: 1 },
+        last_pass: Some(LastPass {
+            started_at: at,
+            duration_ms: 412,
+            complete: true,
+            objects: 1901,
+            written: 12,
+            renewed: 0,
+            skipped: 1888,
+            removed: 3,
+            failed: 1,
+            bytes_written: 12_288,
+        }),
+        failed_objects: vec![FailedObject {
+            object_id: Some("4711".to_owned()),
+            place: "facts.ndjson:12".to_owned(),
+            kind: "too_large".to_owned(),
+            reason: "its content has 300000 bytes, more than limits.max_content (262144)".to_owned(),
+        }],
+        writer: WriterInfo {
+            instance: "hwinfo-0-1-5f3a91c2".to_owned(),
+            version: "0.1.0".to_owned(),
+            epoch: at.0,
+            mode: Mode::Run,
+            source: "exec".to_owned(),
+        },
+    }
 }
 
 #[cfg(test)]

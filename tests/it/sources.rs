@@ -38,7 +38,7 @@ fn a_pipe_with_an_end_is_the_whole_truth() {
     assert_eq!(outcome.json()["complete"], true);
     outcome.counts(&[("removed", 1)]);
 
-    let ext = ext.set("source.kind", "stdin").set("source.complete", true);
+    let ext = ext.unset("source.path").set("source.kind", "stdin").set("source.complete", true);
     let outcome = ext.pipe(&["--output", "json", "once"], &ndjson(&records(7, 1))).expect(0);
     outcome.counts(&[("removed", 1)]);
     assert_eq!(redis.objects("hwinfo").len(), 7);
