@@ -21,6 +21,7 @@ pub fn stop_on_signal() -> std::io::Result<watch::Receiver<bool>> {
                 _ = interrupt.recv() => "SIGINT",
             };
             if again {
+                #[expect(clippy::exit, reason = "whoever asks twice wants it to end now, whatever hangs")]
                 std::process::exit(130);
             }
             info!(signal = name, "stopping");

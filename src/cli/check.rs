@@ -1,6 +1,5 @@
 //! `ralphext check`: the configuration, and with `--connect` what Redis says to it. It must not change anything.
 
-use anstream::println;
 use serde::Serialize;
 
 use super::{
@@ -54,15 +53,21 @@ fn one(settings: &Settings, connect: bool) -> Result<Checked, Failure> {
 
 fn show(checked: &Checked) {
     let good = output::GOOD;
-    println!("{good}ok{good:#} {}: configuration is valid ({})", checked.service, output::clean(&checked.source));
+    output::say!("{good}ok{good:#} {}: configuration is valid ({})", checked.service, output::clean(&checked.source));
     let Some(probe) = &checked.redis else { return };
-    println!("{good}ok{good:#} {}: {} {} answers at {}", checked.service, probe.product, probe.version, probe.address);
+    output::say!(
+        "{good}ok{good:#} {}: {} {} answers at {}",
+        checked.service,
+        probe.product,
+        probe.version,
+        probe.address
+    );
     for command in &probe.missing {
         let bad = output::BAD;
-        println!("{bad}refused{bad:#} {}: {command}", checked.service);
+        output::say!("{bad}refused{bad:#} {}: {command}", checked.service);
     }
     for note in &probe.notes {
         let warn = output::WARN;
-        println!("{warn}note{warn:#} {}: {note}", checked.service);
+        output::say!("{warn}note{warn:#} {}: {note}", checked.service);
     }
 }

@@ -5,10 +5,13 @@ use clap::CommandFactory;
 use super::{
     Exit, Failure,
     args::{Cli, Completions},
+    output,
 };
 
 /// Prints completions for a shell.
 pub fn completions(args: &Completions) -> Result<Exit, Failure> {
-    clap_complete::generate(args.shell, &mut Cli::command(), "ralphext", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "ralphext", &mut script);
+    output::say!("{}", String::from_utf8_lossy(&script).trim_end());
     Ok(Exit::Well)
 }

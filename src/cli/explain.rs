@@ -1,6 +1,5 @@
 //! `ralphext explain`: why an object's key is as it is. It must not change anything.
 
-use anstream::println;
 use serde::Serialize;
 
 use super::{
@@ -112,7 +111,7 @@ fn why(
 
 fn show(told: &Told, now: u64) {
     let style = if told.state == "current" { output::GOOD } else { output::WARN };
-    println!("{style}{}{style:#}  {}", told.state, output::clean(&told.why));
+    output::say!("{style}{}{style:#}  {}", told.state, output::clean(&told.why));
     let ago = |at: Option<Stamp>| at.map_or("-".to_owned(), |at| format!("{at} ({})", output::ago(at.0, now)));
     let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     output::pairs(&[

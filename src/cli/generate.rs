@@ -3,12 +3,12 @@
 
 use std::{fmt::Write as _, fs};
 
-use anstream::println;
 use clap::{Command, CommandFactory, ValueEnum};
 
 use super::{
     Exit, Failure,
     args::{Cli, Generate},
+    output,
     schema::Name,
 };
 use crate::settings;
@@ -23,7 +23,7 @@ pub fn generate(args: &Generate) -> Result<Exit, Failure> {
         }
         drifted = true;
         if args.check {
-            println!("drifted: {path}");
+            output::say!("drifted: {path}");
             continue;
         }
         let write = || {
@@ -33,7 +33,7 @@ pub fn generate(args: &Generate) -> Result<Exit, Failure> {
         write().map_err(|e| {
             Failure::new(Exit::Usage, format!("cannot write {}: {e}", full.display()), "name the repository's root")
         })?;
-        println!("written: {path}");
+        output::say!("written: {path}");
     }
     if args.check && drifted {
         return Err(Failure::new(Exit::Failed, "generated files have drifted", "run `make generate` and commit"));

@@ -1,7 +1,5 @@
 //! `ralphext get`: one object's value. It must not interpret its content.
 
-use anstream::println;
-
 use super::{
     Exit, Failure,
     args::{Globals, Object, Output},
@@ -19,7 +17,7 @@ pub fn get(globals: &Globals, args: &Object) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Failed, format!("{service} has no value for object {id}"), hint));
     };
     if globals.output == Output::Json {
-        println!("{}", String::from_utf8_lossy(&stored.value));
+        output::say!("{}", String::from_utf8_lossy(&stored.value));
         return Ok(Exit::Well);
     }
     let envelope = envelope::open(&stored.value).map_err(|e| {
@@ -37,10 +35,10 @@ pub fn get(globals: &Globals, args: &Object) -> Result<Exit, Failure> {
         ("size", output::size(stored.value.len() as u64).into()),
         ("TTL left", ttl.into()),
     ]);
-    println!();
+    output::say!("");
     match &envelope.content {
-        serde_json::Value::String(text) => println!("{}", output::clean(text)),
-        value => println!("{}", output::clean(&serde_json::to_string_pretty(value).unwrap_or_default())),
+        serde_json::Value::String(text) => output::say!("{}", output::clean(text)),
+        value => output::say!("{}", output::clean(&serde_json::to_string_pretty(value).unwrap_or_default())),
     }
     Ok(Exit::Well)
 }

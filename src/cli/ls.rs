@@ -1,6 +1,5 @@
 //! `ralphext ls`: the services of a Redis, or the objects of one. It must not change anything.
 
-use anstream::println;
 use serde::Serialize;
 
 use super::{
@@ -60,7 +59,7 @@ fn services(reader: &mut Reader, output: Output) -> Result<Exit, Failure> {
         return Ok(Exit::Well);
     }
     if rows.is_empty() {
-        println!("no services here yet; `ralphext run` or `ralphext once` brings the first");
+        output::say!("no services here yet; `ralphext run` or `ralphext once` brings the first");
         return Ok(Exit::Well);
     }
     let cells: Vec<Vec<Cell>> = rows
@@ -107,7 +106,7 @@ fn objects(reader: &mut Reader, name: &str, output: Output) -> Result<Exit, Fail
         return Ok(Exit::Well);
     }
     if rows.is_empty() {
-        println!("{service} has no objects here; `ralphext ls` lists the services");
+        output::say!("{service} has no objects here; `ralphext ls` lists the services");
         return Ok(Exit::Well);
     }
     let now = target::now_ms();

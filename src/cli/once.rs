@@ -6,7 +6,6 @@ use std::{
     time::Duration,
 };
 
-use anstream::println;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
@@ -25,7 +24,7 @@ use crate::{
 /// Ends with the worst outcome of all services.
 pub fn once(globals: &Globals, args: &Snapshot) -> Result<Exit, Failure> {
     let mut all = target::services(globals)?;
-    target::with_source(&mut all, args.source, args.complete)?;
+    target::with_source(&mut all, args.source, args.complete, true)?;
     let (is_json, wait) = (globals.output == Output::Json, args.wait);
     blocking(async move {
         let stop = app::stop_on_signal().map_err(system)?;
@@ -97,7 +96,7 @@ fn tell(report: &PassReport, exit: Exit) {
     match (exit, &report.store_error) {
         (_, Some(e)) => output::failure(&e.clone().into()),
         (Exit::Failed, _) => {
-            output::failure(&Failure::new(exit, error, "the log names each; `ralphext test` shows them"))
+            output::failure(&Failure::new(exit, error, "the log names each; `ralphext test` shows them"));
         }
         (Exit::Source, _) if report.refused.is_some() => {
             output::failure(&Failure::new(exit, error, report.refused_hint()));
@@ -111,7 +110,7 @@ fn show(report: &PassReport, exit: Exit) {
     let (mark, style) = if exit == Exit::Well { ("ok", output::GOOD) } else { ("failed", output::BAD) };
     let kind = if s.complete { "complete" } else { "not complete, nothing removed" };
     let rest = s.error.as_deref().map(|e| format!(": {}", output::clean(e))).unwrap_or_default();
-    println!(
+    output::say!(
         "{style}{mark}{style:#} {}: {} objects ({kind}), {} written ({}), {} renewed, {} skipped, {} removed, {} failed, {} ms{rest}",
         s.service,
         s.objects,

@@ -2,11 +2,25 @@
 
 use std::fmt::Write as _;
 
-use anstream::{eprintln, print, println};
+use std::io::Write as _;
+
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::Failure;
+
+/// Writes to standard output, in colour only on a terminal. Whoever reads it may stop reading (`| head`): that is no error.
+pub fn write(text: std::fmt::Arguments<'_>) {
+    let _ = anstream::stdout().write_fmt(text);
+}
+
+/// Prints one line on standard output; see [`write`].
+macro_rules! say {
+    ($($text:tt)*) => {
+        $crate::cli::output::write(format_args!("{}\n", format_args!($($text)*)))
+    };
+}
+pub(crate) use say;
 
 /// Bold.
 pub const BOLD: Style = Style::new().bold();
@@ -24,17 +38,17 @@ pub const PLAIN: Style = Style::new();
 /// Prints a failure: message, hint on its own line.
 pub fn failure(failure: &Failure) {
     let label = BAD.bold();
-    eprintln!("{label}error:{label:#} {}", clean(&failure.message));
+    anstream::eprintln!("{label}error:{label:#} {}", clean(&failure.message));
     if let Some(hint) = &failure.hint {
-        eprintln!("hint: {}", clean(hint));
+        anstream::eprintln!("hint: {}", clean(hint));
     }
 }
 
 /// Prints one value as JSON on one line.
 pub fn json(value: &impl Serialize) {
     match serde_json::to_string(value) {
-        Ok(text) => println!("{text}"),
-        Err(e) => eprintln!("error: cannot print the result as JSON: {e}"),
+        Ok(text) => say!("{text}"),
+        Err(e) => anstream::eprintln!("error: cannot print the result as JSON: {e}"),
     }
 }
 
@@ -97,9 +111,9 @@ pub fn table(header: &[&str], rows: &[Vec<Cell>]) {
         for (i, cell) in row.iter().enumerate() {
             let pad = if i == last { 0 } else { widths[i].saturating_sub(cell.text.chars().count()) + 2 };
             let style = cell.style;
-            print!("{style}{}{style:#}{:pad$}", cell.text, "");
+            write(format_args!("{style}{}{style:#}{:pad$}", cell.text, ""));
         }
-        println!();
+        say!("");
     }
 }
 
@@ -108,7 +122,7 @@ pub fn pairs(rows: &[(&str, Cell)]) {
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0) + 2;
     for (name, cell) in rows {
         let style = cell.style;
-        println!("{DIM}{name:width$}{DIM:#}{style}{}{style:#}", cell.text);
+        say!("{DIM}{name:width$}{DIM:#}{style}{}{style:#}", cell.text);
     }
 }
 

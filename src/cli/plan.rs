@@ -1,6 +1,5 @@
 //! `ralphext plan`: what `once` would do. It must not change anything.
 
-use anstream::println;
 use serde::Serialize;
 
 use super::{
@@ -28,7 +27,7 @@ struct Told {
 /// Ends as `once` would.
 pub fn plan(globals: &Globals, args: &Snapshot) -> Result<Exit, Failure> {
     let mut all = target::services(globals)?;
-    target::with_source(&mut all, args.source, args.complete)?;
+    target::with_source(&mut all, args.source, args.complete, true)?;
     let is_json = globals.output == Output::Json;
     blocking(async move {
         let stop = app::stop_on_signal().map_err(system)?;
@@ -73,18 +72,24 @@ fn show(told: &Told) {
         .collect();
     if !rows.is_empty() {
         output::table(&["ACTION", "OBJECT", "WHY"], &rows);
-        println!();
+        output::say!("");
     }
     if let Some(refused) = &told.refused {
         let warn = output::WARN;
-        println!("{warn}kept{warn:#}  {refused}");
+        output::say!("{warn}kept{warn:#}  {refused}");
     }
     if let Some(error) = &s.error {
         let bad = output::BAD;
-        println!("{bad}failing{bad:#}  {}", output::clean(error));
+        output::say!("{bad}failing{bad:#}  {}", output::clean(error));
     }
-    println!(
+    output::say!(
         "{}: of {} objects, {} would be written, {} renewed, {} removed, {} left alone, {} refused; nothing was changed",
-        s.service, s.objects, s.written, s.renewed, s.removed, s.skipped, s.failed
+        s.service,
+        s.objects,
+        s.written,
+        s.renewed,
+        s.removed,
+        s.skipped,
+        s.failed
     );
 }

@@ -1,10 +1,9 @@
 //! `ralphext schema`: the published schemas, generated from the types. It must not read files.
 
-use anstream::println;
 use clap::ValueEnum;
 use serde_json::Value;
 
-use super::{Exit, Failure, args::Schema};
+use super::{Exit, Failure, args::Schema, output};
 use crate::{envelope, pipeline, registry, settings};
 
 /// Names of the schemas.
@@ -54,6 +53,6 @@ impl Name {
 
 /// Prints one schema.
 pub fn schema(args: &Schema) -> Result<Exit, Failure> {
-    println!("{}", args.name.text().trim_end());
+    output::say!("{}", args.name.text().trim_end());
     Ok(Exit::Well)
 }

@@ -1,6 +1,5 @@
 //! `ralphext status`: one screen on the configured services. It must not read anything but descriptors and leases.
 
-use anstream::println;
 use serde::Serialize;
 
 use super::{
@@ -36,7 +35,7 @@ pub fn status(globals: &Globals) -> Result<Exit, Failure> {
         (Output::Json, many) => output::json(&many),
         (Output::Table, many) => many.iter().enumerate().for_each(|(i, t)| {
             if i > 0 {
-                println!();
+                output::say!("");
             }
             show(t);
         }),
@@ -82,7 +81,7 @@ fn show(told: &Told) {
     let now = target::now_ms();
     let style = if told.well { output::GOOD } else { output::BAD };
     let mark = if told.well { "●" } else { "✗" };
-    println!("{style}{mark} {}{style:#}  {}", told.service, output::clean(&told.verdict));
+    output::say!("{style}{mark} {}{style:#}  {}", told.service, output::clean(&told.verdict));
     let Some(d) = &told.descriptor else { return };
     let ago = |stamp: Option<crate::registry::Stamp>| {
         stamp.map_or("never".to_owned(), |at| format!("{at} ({})", output::ago(at.0, now)))
@@ -116,6 +115,6 @@ fn show(told: &Told) {
     for f in d.failed_objects.iter().take(5) {
         let id = f.object_id.as_deref().unwrap_or("-");
         let bad = output::BAD;
-        println!("  {bad}{}{bad:#}  {}: {}", output::clean(id), output::clean(&f.place), output::clean(&f.reason));
+        output::say!("  {bad}{}{bad:#}  {}: {}", output::clean(id), output::clean(&f.place), output::clean(&f.reason));
     }
 }

@@ -38,9 +38,18 @@ fn request(globals: &Globals) -> Request {
     request
 }
 
-/// The settings of the one service that `once`, `plan` and `test` are about.
-pub fn with_source(all: &mut [Settings], source: Option<SourceOverride>, complete: bool) -> Result<(), Failure> {
+/// Puts the flags `--source` and `--complete` into the settings; with `is_once`, the source has to have an end.
+pub fn with_source(
+    all: &mut [Settings],
+    source: Option<SourceOverride>,
+    complete: bool,
+    is_once: bool,
+) -> Result<(), Failure> {
     let Some(SourceOverride::Stdin) = source else {
+        if let Some(stream) = all.iter().find(|s| is_once && s.source.kind == SourceKind::Stream) {
+            let message = format!("service {}: source.kind \"stream\" has no end", stream.name());
+            return Err(Failure::new(Exit::Usage, message, "use `ralphext run`, or source.kind \"exec\""));
+        }
         if complete && all.iter().any(|s| s.source.kind != SourceKind::Stdin) {
             let hint = "add --source stdin, or leave --complete away";
             return Err(Failure::new(Exit::Usage, "--complete is for standard input only", hint));

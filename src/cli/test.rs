@@ -1,7 +1,5 @@
 //! `ralphext test`: the source's first records as they would be taken. It must not connect to Redis.
 
-use anstream::println;
-
 use super::{
     Exit, Failure,
     args::{Globals, Output, Test},
@@ -20,7 +18,7 @@ const WIDTH: usize = 400;
 /// Ends with 3 when a source failed, 1 when a record is refused.
 pub fn test(globals: &Globals, args: &Test) -> Result<Exit, Failure> {
     let mut all = target::services(globals)?;
-    target::with_source(&mut all, args.source, false)?;
+    target::with_source(&mut all, args.source, false, false)?;
     let is_json = globals.output == Output::Json;
     let limit = args.limit;
     blocking(async move {
@@ -49,34 +47,34 @@ pub fn test(globals: &Globals, args: &Test) -> Result<Exit, Failure> {
 
 fn show(preview: &Preview) {
     let (dim, bold) = (output::DIM, output::BOLD);
-    println!("{dim}source{dim:#}  {}", output::clean(&preview.source));
+    output::say!("{dim}source{dim:#}  {}", output::clean(&preview.source));
     for record in &preview.records {
-        println!();
+        output::say!("");
         let (word, style) = match record.kind {
             "refused" => ("refused", output::BAD),
             kind => (kind, output::GOOD),
         };
         let id = record.object_id.as_deref().unwrap_or("-");
-        println!(
+        output::say!(
             "{bold}{}{bold:#}  {style}{word}{style:#}  {dim}{}{dim:#}",
             output::clean(id),
             output::clean(&record.place)
         );
         show_content(record);
     }
-    println!();
+    output::say!("");
     let style = if preview.refused > 0 { output::BAD } else { output::GOOD };
-    println!("{style}{} records, {} refused{style:#}", preview.total, preview.refused);
+    output::say!("{style}{} records, {} refused{style:#}", preview.total, preview.refused);
 }
 
 fn show_content(record: &Shown) {
     let dim = output::DIM;
     if let Some(reason) = &record.reason {
-        println!("  {}", output::clean(reason));
+        output::say!("  {}", output::clean(reason));
     }
     let (Some(content), Some(kind), Some(hash)) = (&record.content, &record.content_type, &record.hash) else { return };
-    println!("  {dim}{kind}, {}, hash {}{dim:#}", output::size(content.len() as u64), &hash[..16]);
+    output::say!("  {dim}{kind}, {}, hash {}{dim:#}", output::size(content.len() as u64), &hash[..16]);
     let shown: String = content.chars().take(WIDTH).collect();
     let more = if shown.len() < content.len() { " ..." } else { "" };
-    println!("  {}{more}", output::clean(&shown));
+    output::say!("  {}{more}", output::clean(&shown));
 }

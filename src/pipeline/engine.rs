@@ -93,7 +93,7 @@ impl Engine {
             BatchBuilder::new(session.keys().clone(), ttl_ms, redis.batch_commands, redis.batch_bytes.as_usize());
         let output = match kind {
             Kind::Plan => Output::Plan(Plan::default()),
-            _ => Output::Batches { builder, ready: Vec::new() },
+            _ => Output::Batches { builder: Box::new(builder), ready: Vec::new() },
         };
         let policy = match kind {
             Kind::Run => RenewalPolicy::Spread,
@@ -158,11 +158,28 @@ impl Engine {
                     self.descriptor.writer.epoch = epoch.0;
                     self.start_pulse(epoch);
                     self.link.open(epoch).await;
+                    self.prune_index().await;
                 }
             }
         }
         self.learn().await?;
         Ok(Opened::Writer)
+    }
+
+    /// Drops services from the index whose descriptors have expired; a courtesy that may be refused.
+    async fn prune_index(&mut self) {
+        let before = super::now().unix_ms.saturating_sub(3_600_000);
+        match self.control(move |session| session.prune_index(before)).await {
+            Ok(pruned) if !pruned.is_empty() => {
+                info!(
+                    service = self.service(),
+                    pruned = pruned.join(" "),
+                    "services without a descriptor left the index"
+                );
+            }
+            Ok(_) => {}
+            Err(e) => debug!(service = self.service(), error = %e, "the index was not pruned"),
+        }
     }
 
     /// Rebuilds the ledger and reads the baseline.
@@ -183,7 +200,7 @@ impl Engine {
             match serde_json::from_str(&text) {
                 Ok(baseline) => self.baseline = baseline,
                 Err(e) => {
-                    warn!(service = self.service(), error = %e, "the shrink guard's memory cannot be read; it begins anew")
+                    warn!(service = self.service(), error = %e, "the shrink guard's memory cannot be read; it begins anew");
                 }
             }
         }

@@ -27,21 +27,24 @@ pub struct Faults {
     /// How many there were in this pass.
     pub count: u64,
     logged: u64,
+    pass: u32,
     /// By object or place: hash of the cause, and the pass that had it last.
     known: HashMap<u64, (u64, u32)>,
 }
 
 impl Faults {
-    /// Begins pass `pass`: counts anew, and forgets the causes that the pass before no longer had.
-    pub fn begin(&mut self, pass: u32) {
-        self.known.retain(|_, (_, seen)| *seen + 1 >= pass);
+    /// Begins a pass: counts anew, and forgets the causes that the pass before no longer had.
+    pub fn begin(&mut self) {
+        self.known.retain(|_, (_, seen)| *seen >= self.pass);
+        self.pass += 1;
         self.by_kind.clear();
         self.examples.clear();
         (self.count, self.logged) = (0, 0);
     }
 
     /// Takes note of one bad object of `service`.
-    pub fn add(&mut self, service: &str, pass: u32, place: &Place, id: Option<&str>, fault: &Fault) {
+    pub fn add(&mut self, service: &str, place: &Place, id: Option<&str>, fault: &Fault) {
+        let pass = self.pass;
         self.count += 1;
         *self.by_kind.entry(fault.kind.as_str()).or_default() += 1;
         if self.examples.len() < EXAMPLES {

@@ -100,11 +100,18 @@ impl Handler {
     pub fn begin(&mut self, snapshot: bool) {
         self.pass += 1;
         self.counts = Counts::default();
-        self.faults.begin(self.pass);
+        self.faults.begin();
         self.renewals.clear();
         self.output.begin();
         self.in_snapshot = snapshot;
         self.ended = false;
+    }
+
+    /// `{"begin": true}`: what was named before does not count for this snapshot.
+    fn begin_snapshot(&mut self) {
+        self.pass += 1;
+        self.counts.unnamed = 0;
+        (self.in_snapshot, self.ended) = (true, false);
     }
 
     /// Takes one item of the source.
@@ -136,7 +143,7 @@ impl Handler {
                     }
                 }
                 Ok(Record::Remove { id }) => self.remove(&id),
-                Ok(Record::Begin) => self.in_snapshot = true,
+                Ok(Record::Begin) => self.begin_snapshot(),
                 Ok(Record::End) => self.ended = true,
                 Ok(Record::Heartbeat) => {}
                 Err(bad) => self.fault(&place(), bad.id.as_deref(), &bad.fault),
@@ -286,7 +293,7 @@ impl Handler {
 
     /// One bad object: its last good content stays.
     pub fn fault(&mut self, place: &Place, id: Option<&str>, fault: &Fault) {
-        self.faults.add(&self.service, self.pass, place, id, fault);
+        self.faults.add(&self.service, place, id, fault);
         self.counts.objects += u64::from(fault.kind != FaultKind::Duplicate);
         match id.and_then(|id| self.ledger.find(id)) {
             Some(slot) => self.ledger.set_seen(slot, self.pass),

@@ -303,6 +303,6 @@ mod tests {
 
     #[test]
     fn entries_are_small() {
-        assert_eq!(std::mem::size_of::<Entry>(), 48);
+        assert_eq!(size_of::<Entry>(), 48);
     }
 }

@@ -143,6 +143,7 @@ impl Engine {
         self.handler.take(item, super::now());
         if is_idle {
             self.flush().await;
+            self.note_stream().await;
         } else {
             self.send_ready().await;
         }
@@ -153,6 +154,19 @@ impl Engine {
             progress.objects.store(self.handler.counts.objects, Ordering::Relaxed);
             progress.written.store(self.link.booked.written, Ordering::Relaxed);
         }
+    }
+
+    /// A stream is quiet, and all that it said is on its way: that is as good as a stream's pass gets. Told once a second.
+    async fn note_stream(&mut self) {
+        let now = super::now().unix_ms;
+        let told = self.descriptor.as_of.map_or(0, |as_of| as_of.0);
+        if self.handler.in_snapshot || now.saturating_sub(told) < 1000 {
+            return;
+        }
+        self.link.settle(&mut self.handler).await;
+        let mut report = PassReport { started_at: now, ..PassReport::default() };
+        self.finish(&mut report, false, Duration::ZERO);
+        self.note(&report);
     }
 
     /// A stream said that its snapshot is complete; it goes on with deltas.

@@ -15,7 +15,7 @@ pub enum Output {
     /// They become batches.
     Batches {
         /// The batch under way.
-        builder: BatchBuilder,
+        builder: Box<BatchBuilder>,
         /// Full batches, to be sent.
         ready: Vec<Batch>,
     },

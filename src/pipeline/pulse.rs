@@ -118,10 +118,8 @@ async fn run(
             let mut session = session.lock().unwrap_or_else(PoisonError::into_inner);
             beat(&mut session, periods, &said)
         });
-        let finding = match beaten.await {
-            Ok(finding) => finding,
-            Err(_) => return, // the runtime is shutting down
-        };
+        // An error means that the runtime is shutting down.
+        let Ok(finding) = beaten.await else { return };
         if !matches!(finding, Finding::Well) && findings.send(finding).await.is_err() {
             return;
         }

@@ -2,7 +2,7 @@
 
 use super::{handle::Handler, ledger::Ledger};
 use crate::{
-    envelope::{HEAD_MAX, MAX_NUMBER, parse_head},
+    envelope::{HEAD_MAX, parse_head},
     model::{Clock, Version},
     pipeline::handle::ticks,
     store::{RawHead, Session, StoreError},
@@ -26,8 +26,8 @@ pub struct Found {
 pub fn rebuild(session: &mut Session, handler: &mut Handler) -> Result<Found, StoreError> {
     let (ledger, clock) = (&mut handler.ledger, &mut handler.clock);
     let (_, canary) = session.memory()?;
-    if let Some(canary) = canary.filter(|c| *c <= MAX_NUMBER) {
-        clock.observe(Version(canary));
+    if let Some(canary) = canary.map(Version).filter(|canary| is_plausible(*canary)) {
+        clock.observe(canary);
     }
     let mut found = Found::default();
     let mut sound = vec![false; ledger.slots() as usize];
@@ -52,13 +52,20 @@ pub fn rebuild(session: &mut Session, handler: &mut Handler) -> Result<Found, St
     Ok(found)
 }
 
+/// Whether a version can be one of ours. One from the far future, put there by hand, would push the clock to where no
+/// reader keeps integers exactly.
+fn is_plausible(version: Version) -> bool {
+    const TEN_YEARS_MS: u64 = 10 * 365 * 24 * 3600 * 1000;
+    version.0 <= super::now().unix_ms + TEN_YEARS_MS
+}
+
 /// One key; returns its slot and whether its value is sound.
 fn take(ledger: &mut Ledger, clock: &mut Clock, raw: &RawHead) -> Option<(u32, bool)> {
     if raw.pttl == -2 {
         return None;
     }
     let slot = ledger.insert(&raw.id);
-    let Ok(head) = parse_head(&raw.head) else {
+    let Some(head) = parse_head(&raw.head).ok().filter(|head| is_plausible(head.version)) else {
         ledger.set_broken(slot);
         return Some((slot, false));
     };

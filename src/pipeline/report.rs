@@ -89,6 +89,9 @@ impl PassReport {
         if let Some(e) = &self.refused {
             return Some(e.clone());
         }
+        if self.interrupted {
+            return Some("it was stopped before its source ended".to_owned());
+        }
         let Summary { failed, objects, .. } = self.summary;
         self.too_many_failed(max_failed)
             .then(|| format!("{failed} of {objects} objects failed, more than limits.max_failed ({max_failed})"))

@@ -18,9 +18,6 @@ use crate::{
     store::{FailureClass, StoreError},
 };
 
-/// Shortest time between two passes that something else than the interval asked for.
-const MIN_GAP: Duration = Duration::from_millis(500);
-
 /// Why the idle time ended.
 enum Woken {
     Due,
@@ -106,17 +103,19 @@ async fn work(
         if *stop.borrow() {
             return None;
         }
-        let due = begun + wait_after(engine, source, &report, begun.elapsed(), &mut again);
-        match idle(engine, source, due, stop).await {
-            Woken::Stop => return None,
-            Woken::Failed => return engine.link.failed.clone(),
-            Woken::Lost => {
-                warn!(service = engine.service(), "renewals found values missing or overwritten; fetching them anew");
-                if pause(MIN_GAP.saturating_sub(begun.elapsed()), stop).await {
-                    return None;
+        let mut due = begun + wait_after(engine, source, &report, begun.elapsed(), &mut again);
+        loop {
+            match idle(engine, source, due, stop).await {
+                Woken::Stop => return None,
+                Woken::Failed => return engine.link.failed.clone(),
+                Woken::Lost => {
+                    // Soon, and yet not at every single key that is evicted: the source is somebody's too.
+                    due = due.min(begun + heal_gap(engine.settings.source.interval.0));
+                    let service = engine.service();
+                    info!(service, "renewals found values missing or overwritten; they are fetched anew");
                 }
+                Woken::Due | Woken::Changed => break,
             }
-            Woken::Due | Woken::Changed => {}
         }
         // Data may have been flushed while nothing was written: what looks unchanged would be skipped.
         let finding = engine.check().await;
@@ -125,6 +124,11 @@ async fn work(
             return engine.link.failed.clone();
         }
     }
+}
+
+/// Shortest time between two passes when values have to be healed.
+fn heal_gap(interval: Duration) -> Duration {
+    (interval / 6).clamp(Duration::from_millis(500), Duration::from_secs(30))
 }
 
 /// How long after its beginning the next pass is due.

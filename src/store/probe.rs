@@ -42,7 +42,7 @@ pub fn probe(target: &Target, prefix: &str, service: &ServiceName) -> Result<Pro
     match (field("maxmemory").as_deref(), field("maxmemory_policy").as_deref()) {
         (Some("0"), _) | (None, _) => {}
         (Some(_), Some("noeviction")) => {
-            notes.push("maxmemory-policy is noeviction: when memory is full, writes fail".into())
+            notes.push("maxmemory-policy is noeviction: when memory is full, writes fail".into());
         }
         (Some(_), Some(policy @ ("volatile-ttl" | "volatile-lru" | "volatile-lfu" | "volatile-random"))) => {
             notes.push(format!("maxmemory-policy {policy} evicts exactly the keys that have a TTL, such as these"));

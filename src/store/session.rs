@@ -115,6 +115,26 @@ impl Session {
         .map(drop)
     }
 
+    /// Removes index entries with a heartbeat before `before` and no descriptor any more (`ZRANGEBYSCORE`, `EXISTS`, `ZREM`).
+    ///
+    /// A service that comes back meanwhile enters the index again with its next heartbeat.
+    pub fn prune_index(&mut self, before: UnixMs) -> Result<Vec<String>, StoreError> {
+        let index = self.keys.index().to_owned();
+        self.call(|c| {
+            let mut old: Vec<String> = redis::cmd("ZRANGEBYSCORE").arg(&index).arg("-inf").arg(before).query(c)?;
+            for at in (0..old.len()).rev() {
+                let descriptor = format!("{index}:{}", old[at]);
+                if redis::cmd("EXISTS").arg(&descriptor).query::<bool>(c)? {
+                    old.swap_remove(at);
+                }
+            }
+            if !old.is_empty() {
+                redis::cmd("ZREM").arg(&index).arg(&old).query::<()>(c)?;
+            }
+            Ok(old)
+        })
+    }
+
     /// `@baseline` and `@canary`.
     pub fn memory(&mut self) -> Result<(Option<String>, Option<u64>), StoreError> {
         let (baseline, canary) = (self.keys.baseline(), self.keys.canary());

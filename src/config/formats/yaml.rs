@@ -78,7 +78,7 @@ impl MarkedEventReceiver for Builder<'_> {
         let origin = Origin::line(self.path, mark.line());
         match event {
             Event::DocumentStart if self.root.is_some() => {
-                self.fail(mark, "it holds more than one document (---)".into())
+                self.fail(mark, "it holds more than one document (---)".into());
             }
             Event::Scalar(text, style, anchor, _) => self.scalar(text, style, anchor, origin, mark),
             Event::SequenceStart(anchor, _) => {
