@@ -24,8 +24,8 @@ test: setup ## run the tests (against real Redis servers that they start themsel
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then set -x; $(CARGO) nextest run --locked $(ARGS); \
 	else set -x; $(CARGO) test --locked --lib --bins --tests $(ARGS); fi
 
-test-all: export RALPHEXT_TEST_ALL = 1
-test-all: test ## the same, with the slow ones
+test-all: test ## the same, and all of it once more on the newest Valkey
+	@set -eu; valkey=$$(scripts/valkey.sh); set -x; RALPHEXT_TEST_SERVER=$$valkey $(MAKE) --no-print-directory test
 
 lint: ## check formatting, clippy, shell scripts and licences; every warning is an error
 	$(CARGO) fmt --check

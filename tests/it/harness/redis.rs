@@ -245,13 +245,17 @@ pub fn is_object_of(key: &str, prefix: &str) -> bool {
     key.strip_prefix(prefix).is_some_and(|id| !id.starts_with('@'))
 }
 
-fn server_binary() -> &'static str {
+/// The server under test: the one that `RALPHEXT_TEST_SERVER` names (`make test-all` runs everything on Valkey too).
+fn server_binary() -> String {
+    if let Ok(path) = std::env::var("RALPHEXT_TEST_SERVER") {
+        return path;
+    }
     let there = |name: &str| {
         let path = std::env::var_os("PATH").unwrap_or_default();
         std::env::split_paths(&path).any(|dir| dir.join(name).is_file())
     };
     let found = ["redis-server", "valkey-server"].into_iter().find(|name| there(name));
-    found.unwrap_or_else(|| panic!("neither redis-server nor valkey-server is on the PATH\nhint: run `make setup`"))
+    found.map(str::to_owned).unwrap_or_else(|| panic!("neither redis-server nor valkey-server is on the PATH\nhint: run `make setup`"))
 }
 
 /// A port below the range from which outgoing connections take theirs, so that a restart finds it free again.
