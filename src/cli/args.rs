@@ -107,6 +107,8 @@ pub enum Verb {
     Schema(Schema),
     /// Print completions for a shell
     Completions(Completions),
+    /// Show everything on a private Redis with real extensions
+    Demo(Demo),
     /// Write the generated files of the repository
     #[command(hide = true)]
     Generate(Generate),
@@ -180,6 +182,22 @@ pub struct Schema {
 pub struct Completions {
     /// The shell
     pub shell: clap_complete::Shell,
+}
+
+/// See [`Verb::Demo`].
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Leave it running, and tell how to look around
+    #[arg(long)]
+    pub keep: bool,
+}
+
+/// See [`Verb::Demo`].
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Leave everything running at the end, until Ctrl-C, to look around
+    #[arg(long)]
+    pub keep: bool,
 }
 
 /// See [`Verb::Generate`].

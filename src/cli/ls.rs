@@ -35,7 +35,8 @@ struct ServiceRow {
     title: String,
 }
 
-fn services(reader: &mut Reader, output: Output) -> Result<Exit, Failure> {
+/// Prints the services that `reader` finds.
+pub(super) fn services(reader: &mut Reader, output: Output) -> Result<Exit, Failure> {
     let now = target::now_ms();
     let mut rows = Vec::new();
     for listed in reader.services()? {

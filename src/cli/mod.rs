@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod completions;
+mod demo;
 mod exit;
 mod explain;
 mod generate;
@@ -59,6 +60,8 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Verb::Explain(args) => explain::explain(&globals, &args),
         Verb::Schema(args) => schema::schema(&args),
         Verb::Completions(args) => completions::completions(&args),
+        Verb::Demo(args) => demo::demo(&args),
+        Verb::Demo(args) => demo::demo(&args),
         Verb::Generate(args) => generate::generate(&args),
     }
 }

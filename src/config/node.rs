@@ -74,17 +74,6 @@ impl Node {
         key.split('.').try_fold(self, |node, part| node.as_table_mut()?.get_mut(part))
     }
 
-    /// Takes out what stands at a dotted key.
-    pub(super) fn remove(&mut self, key: &str) {
-        let (parent, last) = match key.rsplit_once('.') {
-            Some((parent, last)) => (self.at_mut(parent), last),
-            None => (Some(self), key),
-        };
-        if let Some(table) = parent.and_then(Self::as_table_mut) {
-            table.remove(last);
-        }
-    }
-
     /// Puts `node` at `path`, making tables on the way; a value that is in the way gives place.
     pub(super) fn insert(&mut self, path: &[String], node: Self) {
         let Some((last, parents)) = path.split_last() else { return };
@@ -160,7 +149,9 @@ impl Node {
                 [first, ..] => format!("[{}, ...]", first.shown(key)),
             },
             Data::Scalar(Value::String(text)) => {
-                let text = RedisUrl::mask(self.written.as_ref().unwrap_or(text));
+                let written = self.written.as_ref().unwrap_or(text);
+                let may_be_address = key.starts_with("redis") || written.contains("://");
+                let text = if may_be_address { RedisUrl::mask(written) } else { written.clone() };
                 match text.char_indices().nth(MAX_SHOWN) {
                     Some((end, _)) => format!("{:?}...", &text[..end]),
                     None => format!("{text:?}"),
@@ -205,8 +196,6 @@ mod tests {
         over.insert(&["a".into(), "y".into()], Node::new(Data::List(vec![text("3")]), Origin::Flag));
         below.merge(over);
         assert_eq!(below.to_value(), serde_json::json!({ "a": { "x": "1", "y": ["3"] } }));
-        below.remove("a.x");
-        assert_eq!(below.to_value(), serde_json::json!({ "a": { "y": ["3"] } }));
     }
 
     #[test]
@@ -215,6 +204,10 @@ mod tests {
         assert_eq!(text("s3cret").shown("redis.pasword"), "***");
         assert_eq!(text("s3cret").shown("source.env.FOO"), "***");
         assert_eq!(text("redis://u:s3cret@h").shown("redis.url"), "\"redis://u:***@h\"");
+        assert_eq!(text("u:s3cret@h").shown("redis.url"), "\"u:***@h\"");
+        assert_eq!(text("u:s3cret@h").shown("redis"), "\"u:***@h\"");
+        assert_eq!(text("http://u:s3cret@h").shown("service.docs_url"), "\"http://u:***@h\"");
+        assert_eq!(text("dc@example.com").shown("service.owner"), "\"dc@example.com\"");
         let command = Node::new(Data::List(vec![text("./a"), text("--token=s3cret")]), Origin::Flag);
         assert_eq!(command.shown("source.command"), "[\"./a\", ...]");
         assert_eq!(text(&"ą".repeat(99)).shown("a"), format!("\"{}\"...", "ą".repeat(60)));

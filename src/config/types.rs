@@ -89,7 +89,7 @@ fn check_table(tree: &mut Node, key: &str, env: &BTreeMap<String, String>, tell:
         let path = join(key, part);
         let Some(found) = keys::find(&path) else { return true };
         if let Err(problem) = expand_node(node, &path, env) {
-            tell(problem);
+            tell(*problem);
             return false;
         }
         retype(node, &found.kind);
@@ -106,7 +106,7 @@ fn check_table(tree: &mut Node, key: &str, env: &BTreeMap<String, String>, tell:
 
 /// Replaces variables in a text, or in the texts of a list or free table. Only files have variables: the shell has
 /// replaced those of flags, and nothing replaces those of the environment's own values.
-fn expand_node(node: &mut Node, key: &str, env: &BTreeMap<String, String>) -> Result<(), Problem> {
+fn expand_node(node: &mut Node, key: &str, env: &BTreeMap<String, String>) -> Result<(), Box<Problem>> {
     match &mut node.data {
         Data::List(list) => return list.iter_mut().try_for_each(|item| expand_node(item, key, env)),
         Data::Table(table) if keys::find(key).is_some_and(|found| found.kind == Kind::Map) => {
@@ -127,11 +127,11 @@ fn expand_node(node: &mut Node, key: &str, env: &BTreeMap<String, String>) -> Re
         Err(ExpandError::Unset(name)) => {
             let reason = format!("the environment variable {name} is not set");
             let hint = format!("set {name}, or write ${{{name}:-default}}, or $${{{name}}} for the text itself");
-            return Err(problem(key, node, reason, hint));
+            return Err(Box::new(problem(key, node, reason, hint)));
         }
         Err(ExpandError::Malformed) => {
             let hint = "write ${NAME} or ${NAME:-default}, or $${ for the text itself";
-            return Err(problem(key, node, "what follows ${ in it is no variable's name and }", hint));
+            return Err(Box::new(problem(key, node, "what follows ${ in it is no variable's name and }", hint)));
         }
     }
     Ok(())

@@ -91,10 +91,8 @@ impl Settings {
         }
     }
 
-    /// [`Settings::new`] from plain texts, for tests.
-    ///
-    /// # Panics
-    /// When `service` is no service name or `url` no Redis URL.
+    /// [`Settings::new`] from plain texts.
+    #[cfg(test)]
     pub fn for_tests(service: &str, url: &str) -> Self {
         let name = ServiceName::new(service).unwrap_or_else(|e| panic!("service {service:?}: {e}"));
         let url = RedisUrl::parse(url).unwrap_or_else(|e| panic!("url {url:?}: {e}"));

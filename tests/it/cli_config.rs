@@ -53,7 +53,7 @@ fn a_wrong_value_is_named_with_its_key_and_line() {
     check(&with("[limits]\nmax_shrink = \"120%\""), &["limits.max_shrink", "120", "5"]);
     check(&with("[limits]\nmax_content = \"many\""), &["limits.max_content", "many", "5"]);
     check(&with("[redis]\nurl = \"http://127.0.0.1\""), &["redis.url", "http", "5"]);
-    check(&with("kind = \"stdin\""), &["kind"]);
+    check(&with("kind = \"stdin\""), &["duplicate", ":4:1"]);
     check("service = \"Hardware Info\"\n[source]\nkind = \"stdin\"\n", &["service", "Hardware Info"]);
     check("service = \"a\"\n[source]\nkind = \"fille\"\n", &["source.kind", "fille", "file"]);
     check("[source]\nkind = \"stdin\"\n", &["service"]);
@@ -85,7 +85,7 @@ fn impossible_combinations_are_refused() {
 
 #[test]
 fn variables_are_filled_in_or_refused() {
-    let ext = lonely().set("service.title", "Hardware in ${SITE}");
+    let ext = lonely().unset("service").set("service.name", "hwinfo").set("service.title", "Hardware in ${SITE}");
     ext.verb(&["check"]).expect(2).says(&["SITE", "hint"]);
     ext.env("SITE", "Warsaw").verb(&["check"]).expect(0);
 }

@@ -47,6 +47,9 @@ mod cli_dry;
 /// `get`, `ls`, `explain`, `status`: looking at what is there.
 mod cli_look;
 
+/// The demo.
+mod demo;
+
 /// The keyspace, the head, the published schemas.
 mod contract;
 /// Nothing secret leaves.

@@ -15,6 +15,8 @@ use crate::config::{
 };
 
 pub(super) fn parse(path: &Arc<Path>, text: &str) -> Result<Node, SyntaxError> {
+    // Reading it as a value first gives the better messages.
+    serde_json::from_str::<Value>(text).map_err(|cause| syntax(&cause))?;
     let raw: &RawValue = serde_json::from_str(text).map_err(|cause| syntax(&cause))?;
     let mut tree = Reader { path, text }.node(raw.get())?;
     tree.origin = Origin::file(path);

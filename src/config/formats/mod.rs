@@ -142,7 +142,7 @@ mod tests {
         assert!(trailing.starts_with("f.json:3:1: this is no valid JSON: trailing comma"), "{trailing}");
         assert!(
             error("f.json", "{\"a\": {\n\"b\": 1, \"b\": 2}}")
-                .starts_with("f.json:2:15: this is no valid JSON: the key \"b\"")
+                .starts_with("f.json:2:14: this is no valid JSON: the key \"b\"")
         );
         assert!(error("f.json", "[]").starts_with("f.json: it holds no table of settings"));
         assert!(error("f.yaml", "- a").starts_with("f.yaml: it holds no table of settings"));

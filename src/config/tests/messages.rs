@@ -191,106 +191,103 @@ fn refused(lines: &str) -> String {
     toml(&format!("service = \"a\"\n{text}{lines}\n")).error()
 }
 
+/// What stands in the file, and how the message begins.
+const IMPOSSIBLE: &[(&str, &str)] = &[
+    (
+        "[source]\nkind = \"exec\"",
+        "f.toml:3: source.command: kind exec needs a command\nhint: write command = [\"./facts.sh\"] in [source]",
+    ),
+    (
+        "[source]\nkind = \"stream\"\ncommand = []",
+        "f.toml:4: source.command = []: kind stream needs a command\nhint: write command",
+    ),
+    (
+        "[source]\nkind = \"file\"",
+        "f.toml:3: source.path: kind file needs a path\nhint: write path = \"...\" in [source]",
+    ),
+    (
+        "[source]\nkind = \"stdin\"\npath = \"x\"",
+        "f.toml:4: source.path = \"x\": kind stdin has no use for it\nhint: remove it, or choose",
+    ),
+    (
+        "[source]\nkind = \"file\"\npath = \"x\"\ncommand = [\"x\"]",
+        "f.toml:5: source.command = [\"x\"]: kind file has no use for it\n",
+    ),
+    (
+        "[source]\nkind = \"file\"\npath = \"x\"\ncomplete = true",
+        "f.toml:5: source.complete = true: kind file has no use for it\n",
+    ),
+    (
+        "[source]\nkind = \"stdin\"\nbackoff_min = \"2m\"",
+        "f.toml:4: source.backoff_min = \"2m\": it is more than source.backoff_max (1m)\n",
+    ),
+    (
+        "[source]\nkind = \"file\"\npath = \"x\"\ninterval = \"1000h\"",
+        "f.toml:5: content.max_stale = \"72h\" (the default): it is less than source.interval (1000h), so content would expire\n",
+    ),
+    ("[content]\nttl = \"999ms\"", "f.toml:5: content.ttl = \"999ms\": it is less than 1s\nhint: write \"1s\" or more"),
+    (
+        "[content]\nttl = \"1h\"\n[verify]\nevery = \"1h\"",
+        "f.toml:7: verify.every = \"1h\": it is not less than content.ttl (1h), so keys would expire before they are renewed\nhint: leave it out, or write half",
+    ),
+    ("[verify]\nevery = \"48h\"", "f.toml:5: verify.every = \"48h\": it is not less than content.ttl (24h)"),
+    (
+        "[content]\nignore = [\"generated_at\"]",
+        "f.toml:5: content.ignore = [\"generated_at\"]: the pointer \"generated_at\" does not begin with /\nhint: write an RFC 6901 pointer",
+    ),
+    (
+        "[content]\nignore = [\"/a~2\"]",
+        "f.toml:5: content.ignore = [\"/a~2\"]: in the pointer \"/a~2\" a ~ stands alone\nhint: write ~0 for ~",
+    ),
+    ("[content]\nignore = [\"\"]", "f.toml:5: content.ignore = [\"\"]: \"\" is the whole content"),
+    (
+        "[content]\nignore = [\"/a\"]\ncontent_type = \"html\"",
+        "f.toml:5: content.ignore = [\"/a\"]: parts of content can only be ignored in JSON, and content.content_type is \"html\"\nhint: remove one of the two",
+    ),
+    (
+        "[content]\ncontent_type = \"pdf\"",
+        "f.toml:5: content.content_type = \"pdf\": it is no content type\nhint: write type/subtype",
+    ),
+    (
+        "[redis]\nprefix = \"a:b\"",
+        "f.toml:5: redis.prefix = \"a:b\": it cannot be the first part of a key\nhint: write letters",
+    ),
+    ("[redis]\nprefix = \"a*\"", "f.toml:5: redis.prefix = \"a*\": it cannot"),
+    ("[redis]\nprefix = \"\"", "f.toml:5: redis.prefix = \"\": it cannot"),
+    (
+        "[redis]\npassword = \"s3cret\"\npassword_file = \"x\"",
+        "f.toml:6: redis.password_file = \"x\": redis.password is given too\nhint: give the password in one place",
+    ),
+    (
+        "[redis]\npassword = \"s3cret\"\nurl = \"redis://:s3cret@h\"",
+        "f.toml:5: redis.password = ***: a password stands in redis.url too\n",
+    ),
+    (
+        "[redis]\nmax_in_flight = \"1KiB\"",
+        "f.toml:5: redis.max_in_flight = \"1KiB\": it is less than redis.batch_bytes (1MiB)\n",
+    ),
+    ("[redis]\nbatch_commands = 0", "f.toml:5: redis.batch_commands = 0: a whole number from 1 to 5000 is needed\n"),
+    ("[redis]\ntimeout = \"0s\"", "f.toml:5: redis.timeout = \"0s\": it is less than 10ms\n"),
+    ("[writer]\nlease = \"100ms\"", "f.toml:5: writer.lease = \"100ms\": it is less than 1s\n"),
+    ("[writer]\nheartbeat = \"1ms\"", "f.toml:5: writer.heartbeat = \"1ms\": it is less than 100ms\n"),
+    (
+        "[limits]\nmax_content = \"1GiB\"",
+        "f.toml:5: limits.max_content = \"1GiB\": it has to be from 1 byte to 256MiB\n",
+    ),
+    (
+        "[limits]\nmax_failed = \"101%\"",
+        "f.toml:5: limits.max_failed = \"101%\": it is no share: it is not between 0% and 100%\nhint: write 0% to 100%",
+    ),
+    (
+        "[log]\nlevel = \"infos\"",
+        "f.toml:5: log.level = \"infos\": \"infos\" is none of off, error, warn, info, debug, trace; the nearest is \"info\"\n",
+    ),
+    ("[service2]", "f.toml:4: service2 = a table: there is no such key; the nearest is service\n"),
+];
+
 #[test]
 fn impossible_values_and_combinations() {
-    for (lines, message) in [
-        (
-            "[source]\nkind = \"exec\"",
-            "f.toml:3: source.command: kind exec needs a command\nhint: write command = [\"./facts.sh\"] in [source]",
-        ),
-        (
-            "[source]\nkind = \"stream\"\ncommand = []",
-            "f.toml:4: source.command = []: kind stream needs a command\nhint: write command",
-        ),
-        (
-            "[source]\nkind = \"file\"",
-            "f.toml:3: source.path: kind file needs a path\nhint: write path = \"...\" in [source]",
-        ),
-        (
-            "[source]\nkind = \"stdin\"\npath = \"x\"",
-            "f.toml:4: source.path = \"x\": kind stdin has no use for it\nhint: remove it, or choose",
-        ),
-        (
-            "[source]\nkind = \"file\"\npath = \"x\"\ncommand = [\"x\"]",
-            "f.toml:5: source.command = [\"x\"]: kind file has no use for it\n",
-        ),
-        (
-            "[source]\nkind = \"file\"\npath = \"x\"\ncomplete = true",
-            "f.toml:5: source.complete = true: kind file has no use for it\n",
-        ),
-        (
-            "[source]\nkind = \"stdin\"\nbackoff_min = \"2m\"",
-            "f.toml:4: source.backoff_min = \"2m\": it is more than source.backoff_max (1m)\n",
-        ),
-        (
-            "[source]\nkind = \"file\"\npath = \"x\"\ninterval = \"1000h\"",
-            "f.toml:5: content.max_stale = \"72h\" (the default): it is less than source.interval (1000h), so content would expire\n",
-        ),
-        (
-            "[content]\nttl = \"999ms\"",
-            "f.toml:5: content.ttl = \"999ms\": it is less than 1s\nhint: write \"1s\" or more",
-        ),
-        (
-            "[content]\nttl = \"1h\"\n[verify]\nevery = \"1h\"",
-            "f.toml:7: verify.every = \"1h\": it is not less than content.ttl (1h), so keys would expire before they are renewed\nhint: leave it out, or write half",
-        ),
-        ("[verify]\nevery = \"48h\"", "f.toml:5: verify.every = \"48h\": it is not less than content.ttl (24h)"),
-        (
-            "[content]\nignore = [\"generated_at\"]",
-            "f.toml:5: content.ignore = [\"generated_at\"]: the pointer \"generated_at\" does not begin with /\nhint: write an RFC 6901 pointer",
-        ),
-        (
-            "[content]\nignore = [\"/a~2\"]",
-            "f.toml:5: content.ignore = [\"/a~2\"]: in the pointer \"/a~2\" a ~ stands alone\nhint: write ~0 for ~",
-        ),
-        ("[content]\nignore = [\"\"]", "f.toml:5: content.ignore = [\"\"]: \"\" is the whole content"),
-        (
-            "[content]\nignore = [\"/a\"]\ncontent_type = \"html\"",
-            "f.toml:5: content.ignore = [\"/a\"]: parts of content can only be ignored in JSON, and content.content_type is \"html\"\nhint: remove one of the two",
-        ),
-        (
-            "[content]\ncontent_type = \"pdf\"",
-            "f.toml:5: content.content_type = \"pdf\": it is no content type\nhint: write type/subtype",
-        ),
-        (
-            "[redis]\nprefix = \"a:b\"",
-            "f.toml:5: redis.prefix = \"a:b\": it cannot be the first part of a key\nhint: write letters",
-        ),
-        ("[redis]\nprefix = \"a*\"", "f.toml:5: redis.prefix = \"a*\": it cannot"),
-        ("[redis]\nprefix = \"\"", "f.toml:5: redis.prefix = \"\": it cannot"),
-        (
-            "[redis]\npassword = \"s3cret\"\npassword_file = \"x\"",
-            "f.toml:6: redis.password_file = \"x\": redis.password is given too\nhint: give the password in one place",
-        ),
-        (
-            "[redis]\npassword = \"s3cret\"\nurl = \"redis://:s3cret@h\"",
-            "f.toml:5: redis.password = ***: a password stands in redis.url too\n",
-        ),
-        (
-            "[redis]\nmax_in_flight = \"1KiB\"",
-            "f.toml:5: redis.max_in_flight = \"1KiB\": it is less than redis.batch_bytes (1MiB)\n",
-        ),
-        (
-            "[redis]\nbatch_commands = 0",
-            "f.toml:5: redis.batch_commands = 0: a whole number from 1 to 5000 is needed\n",
-        ),
-        ("[redis]\ntimeout = \"0s\"", "f.toml:5: redis.timeout = \"0s\": it is less than 10ms\n"),
-        ("[writer]\nlease = \"100ms\"", "f.toml:5: writer.lease = \"100ms\": it is less than 1s\n"),
-        ("[writer]\nheartbeat = \"1ms\"", "f.toml:5: writer.heartbeat = \"1ms\": it is less than 100ms\n"),
-        (
-            "[limits]\nmax_content = \"1GiB\"",
-            "f.toml:5: limits.max_content = \"1GiB\": it has to be from 1 byte to 256MiB\n",
-        ),
-        (
-            "[limits]\nmax_failed = \"101%\"",
-            "f.toml:5: limits.max_failed = \"101%\": it is no share: it is not between 0% and 100%\nhint: write 0% to 100%",
-        ),
-        (
-            "[log]\nlevel = \"infos\"",
-            "f.toml:5: log.level = \"infos\": \"infos\" is none of off, error, warn, info, debug, trace; the nearest is \"info\"\n",
-        ),
-        ("[service2]", "f.toml:4: service2 = a table: there is no such key; the nearest is service\n"),
-    ] {
+    for (lines, message) in IMPOSSIBLE {
         let error = refused(lines);
         assert!(error.starts_with(message), "{lines}\ngives\n{error}\nnot\n{message}");
         assert_eq!(error.matches("hint: ").count(), 1, "one problem, not more:\n{error}");

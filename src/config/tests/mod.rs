@@ -81,9 +81,7 @@ fn the_smallest_useful_file() {
     assert_eq!(loaded.settings.source.timeout(), Some(Duration::from_secs(30)));
 }
 
-#[test]
-fn every_key_in_every_format() {
-    let toml_text = r#"
+const EVERY_KEY: &str = r#"
         [service]
         name = "hwinfo"
         title = "Hardware"
@@ -131,7 +129,10 @@ fn every_key_in_every_format() {
         [shutdown]
         grace = "0s"
     "#;
-    let world = toml(toml_text);
+
+#[test]
+fn every_key_in_every_format() {
+    let world = toml(EVERY_KEY);
     let settings = world.one();
     assert_eq!(settings.redis.password.as_ref().expect("a password").expose(), "s3cret");
     assert_eq!((settings.redis.batch_bytes, settings.redis.max_in_flight), (Size::kib(64), Size::kib(128)));
@@ -144,7 +145,7 @@ fn every_key_in_every_format() {
 
     // The same as JSON, which is YAML too. The tree is that of the file, so its values are as a person wrote them.
     let mut report = Report::default();
-    let tree = formats::parse(&Arc::from(Path::new("f.toml")), toml_text, &mut report).expect("a tree");
+    let tree = formats::parse(&Arc::from(Path::new("f.toml")), EVERY_KEY, &mut report).expect("a tree");
     let json = tree.to_value().to_string();
     for name in ["f.json", "f.yaml", "f.yml"] {
         let world = World::new(&[(name, &json)]);

@@ -163,6 +163,6 @@ impl Ext {
 }
 
 /// The binary under test: the one cargo built, or the one `RALPHEXT_BIN` names (a release build, say).
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     std::env::var_os("RALPHEXT_BIN").map_or_else(|| Path::new(env!("CARGO_BIN_EXE_ralphext")).into(), PathBuf::from)
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 pub use self::{
     contract::{Envelope, Schema, repository},
-    ext::Ext,
+    ext::{Ext, binary},
     process::{Outcome, Running, signal},
     redis::Redis,
     watch::Watch,

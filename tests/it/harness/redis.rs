@@ -255,7 +255,9 @@ fn server_binary() -> String {
         std::env::split_paths(&path).any(|dir| dir.join(name).is_file())
     };
     let found = ["redis-server", "valkey-server"].into_iter().find(|name| there(name));
-    found.map(str::to_owned).unwrap_or_else(|| panic!("neither redis-server nor valkey-server is on the PATH\nhint: run `make setup`"))
+    found
+        .map(str::to_owned)
+        .unwrap_or_else(|| panic!("neither redis-server nor valkey-server is on the PATH\nhint: run `make setup`"))
 }
 
 /// A port below the range from which outgoing connections take theirs, so that a restart finds it free again.
