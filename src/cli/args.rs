@@ -192,14 +192,6 @@ pub struct Demo {
     pub keep: bool,
 }
 
-/// See [`Verb::Demo`].
-#[derive(Debug, Args)]
-pub struct Demo {
-    /// Leave everything running at the end, until Ctrl-C, to look around
-    #[arg(long)]
-    pub keep: bool,
-}
-
 /// See [`Verb::Generate`].
 #[derive(Debug, Args)]
 pub struct Generate {

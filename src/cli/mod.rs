@@ -61,7 +61,6 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Verb::Schema(args) => schema::schema(&args),
         Verb::Completions(args) => completions::completions(&args),
         Verb::Demo(args) => demo::demo(&args),
-        Verb::Demo(args) => demo::demo(&args),
         Verb::Generate(args) => generate::generate(&args),
     }
 }
