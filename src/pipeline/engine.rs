@@ -73,6 +73,8 @@ pub struct Engine {
     pub(super) baseline: Baseline,
     pub(super) descriptor: Descriptor,
     pub(super) pulse: Option<Pulse>,
+    /// What is wrong with the source, as it was logged.
+    pub(super) trouble: Option<String>,
     periods: Periods,
     target: Target,
     token: String,
@@ -109,6 +111,7 @@ impl Engine {
             baseline: Baseline::default(),
             descriptor: descriptor(&settings, kind, &token),
             pulse: None,
+            trouble: None,
             periods: Periods {
                 lease,
                 every: heartbeat.min(lease / 3),

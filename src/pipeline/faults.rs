@@ -72,10 +72,10 @@ impl Faults {
         if self.logged > LOGGED {
             return;
         }
-        let (kind, reason) = (fault.kind.as_str(), fault.reason.as_str());
+        let (reason, fault) = (fault.reason.as_str(), fault.kind.as_str());
         match id {
-            Some(id) => warn!(service, object_id = id, %place, kind, "{place}: object {id} refused: {reason}"),
-            None => warn!(service, %place, kind, "{place}: record refused: {reason}"),
+            Some(id) => warn!(service, object_id = id, %place, fault, reason, "object refused: {id}"),
+            None => warn!(service, %place, fault, reason, "record refused"),
         }
     }
 
@@ -83,7 +83,7 @@ impl Faults {
     pub fn end(&self, service: &str) {
         if self.logged > LOGGED {
             let held_back = self.logged - LOGGED;
-            warn!(service, held_back, "{held_back} more objects were refused; `ralphext explain` tells why");
+            warn!(service, held_back, "more objects were refused: {held_back}");
         }
     }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use tokio::sync::watch;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::{
     engine::{Engine, Kind},
@@ -296,16 +296,9 @@ impl Engine {
         warn!(service, records, "{records} records say nothing of their object: this snapshot removes nothing");
     }
 
-    fn log(&self, report: &PassReport) {
+    fn log(&mut self, report: &PassReport) {
+        self.log_trouble(report);
         let (service, s) = (self.service(), &report.summary);
-        if let Some(refused) = &report.refused {
-            error!(service, kept = s.kept, hint = report.refused_hint(), "{refused}");
-        }
-        if let Some(e) = &report.source_error {
-            let mut lines = e.lines();
-            let (cause, hint) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
-            error!(service, hint, "the source failed: {cause}");
-        }
         info!(
             service,
             complete = s.complete,
@@ -319,6 +312,31 @@ impl Engine {
             duration_ms = s.duration_ms,
             "pass finished"
         );
+    }
+}
+
+impl Engine {
+    /// A cause that stays is told when it begins and when it changes, not at every pass; and when it is over.
+    fn log_trouble(&mut self, report: &PassReport) {
+        let trouble = report.source_error.clone().or_else(|| report.refused.clone());
+        let service = self.settings.name().as_str();
+        let Some(trouble) = trouble else {
+            if self.trouble.take().is_some() && report.store_error.is_none() {
+                info!(service, "the source is well again");
+            }
+            return;
+        };
+        if self.trouble.as_ref() == Some(&trouble) {
+            debug!(service, error = trouble, "the source still fails");
+            return;
+        }
+        let mut lines = trouble.lines();
+        let cause = lines.next().unwrap_or_default();
+        match lines.next() {
+            Some(hint) => error!(service, error = cause, hint = hint.trim_start_matches("hint: "), "the source failed"),
+            None => error!(service, error = cause, hint = report.refused_hint(), "vanished objects were kept"),
+        }
+        self.trouble = Some(trouble);
     }
 }
 

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::{
     backoff::Backoff,
@@ -30,14 +30,15 @@ enum Woken {
 /// Runs the service until `stop` turns true; nothing else ends it. `grace` bounds what is done after that.
 pub async fn run(mut engine: Engine, mut source: Box<dyn Source>, mut stop: watch::Receiver<bool>, grace: Duration) {
     let mut backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(15));
-    while become_writer(&mut engine, &mut stop, &mut backoff).await {
+    let mut told = Told::default();
+    while become_writer(&mut engine, &mut stop, &mut backoff, &mut told).await {
         let failed = work(&mut engine, source.as_mut(), &mut stop, &mut backoff).await;
         let Some(e) = failed else { break };
-        let (service, hint) = (engine.service(), e.hint());
+        let service = engine.service();
         match e.class {
             FailureClass::Fenced => warn!(service, "another writer took the lease over; standing by"),
             FailureClass::DataLost => warn!(service, error = %e, "what is missing in Redis is written again"),
-            _ => error!(service, error = %e, hint, "Redis failed; trying again"),
+            _ => told.failed(service, &e),
         }
         if e.class != FailureClass::DataLost && pause(backoff.next(), &mut stop).await {
             break;
@@ -54,24 +55,58 @@ pub async fn run(mut engine: Engine, mut source: Box<dyn Source>, mut stop: watc
     }
 }
 
+/// What was logged of Redis' failures: a cause that stays is told once.
+#[derive(Default)]
+struct Told {
+    failing: Option<String>,
+    standby: bool,
+}
+
+impl Told {
+    fn failed(&mut self, service: &str, e: &StoreError) {
+        let text = e.to_string();
+        if self.failing.as_ref() == Some(&text) {
+            debug!(service, error = text, "Redis still fails");
+            return;
+        }
+        error!(service, error = text, hint = e.hint(), "Redis failed; trying again");
+        self.failing = Some(text);
+    }
+
+    fn well(&mut self, service: &str) {
+        if self.failing.take().is_some() {
+            info!(service, "Redis is well again");
+        }
+        self.standby = false;
+    }
+}
+
 /// Waits until this is the writer; false when it was stopped before.
-async fn become_writer(engine: &mut Engine, stop: &mut watch::Receiver<bool>, backoff: &mut Backoff) -> bool {
-    let mut told = false;
+async fn become_writer(
+    engine: &mut Engine,
+    stop: &mut watch::Receiver<bool>,
+    backoff: &mut Backoff,
+    told: &mut Told,
+) -> bool {
     while !*stop.borrow() {
-        let wait = match engine.open().await {
-            Ok(Opened::Writer) => return true,
+        let opened = engine.open().await;
+        let service = engine.service();
+        let wait = match opened {
+            Ok(Opened::Writer) => {
+                told.well(service);
+                return true;
+            }
             Ok(Opened::Taken { holder, left_ms }) => {
-                if !told {
-                    info!(service = engine.service(), holder, "another writer holds the lease; standing by");
-                    told = true;
+                if !told.standby {
+                    info!(service, holder, "another writer holds the lease; standing by");
                 }
+                told.standby = true;
                 backoff.reset();
                 let left = Duration::from_millis(u64::try_from(left_ms).unwrap_or(0));
                 left.clamp(Duration::from_millis(100), engine.settings.writer.lease.0 / 3)
             }
             Err(e) => {
-                let hint = e.hint();
-                error!(service = engine.service(), error = %e, hint, "Redis failed; trying again");
+                told.failed(service, &e);
                 backoff.next()
             }
         };
