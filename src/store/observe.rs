@@ -50,7 +50,11 @@ impl Observer {
                     events.push(KeyEvent { what: what.to_owned(), key: key.clone() });
                 }
                 Some([.., mark]) if mark == MARK => return Ok(events),
-                _ => return Err(self.target.error(FailureClass::Server, "it answered a subscriber with something else")),
+                _ => {
+                    return Err(self
+                        .target
+                        .error(FailureClass::Server, "it answered a subscriber with something else"));
+                }
             }
         }
     }

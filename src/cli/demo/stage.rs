@@ -1,208 +1,238 @@
-//! The demo's stage: a temporary directory, a private server, the sidecar; all gone when it is dropped. It must not know
-//! what is shown on it.
+//! What the acts stand on: server and sidecar, looking, waiting, judging what the server saw. It must not know the story.
 
 use std::{
-    fs,
-    os::unix::{fs::PermissionsExt, process::CommandExt},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
-use tokio::sync::watch;
-
-use super::{super::Failure, failed};
+use super::{DEADLINE, process::Process, scratch::Scratch, server::Server, show, sidecar};
 use crate::{
-    settings::{Redis, RedisUrl},
-    store::{Reader, Target},
+    cli::{Exit, Failure, target::now_ms},
+    envelope::{self, Envelope, HEAD_MAX, Head, parse_head},
+    model::{ObjectId, ServiceName},
+    registry::{Descriptor, LastPass, ServiceStatus},
+    store::{KeyEvent, Observer, Reader, flush_all},
 };
 
-/// Longest wait for anything that is bound to happen.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How often a condition is looked at.
+const STEP: Duration = Duration::from_millis(1);
+/// After this long, a terminal is told what is waited for.
+const WONDER: Duration = Duration::from_millis(200);
 
-const SERVERS: [&str; 2] = ["redis-server", "valkey-server"];
+/// One object's head and what is left of its TTL in ms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// The head.
+    pub head: Head,
+    /// Ms left.
+    pub ttl_ms: u64,
+}
 
-/// The examples as they stand in the repository; the server's address comes from the environment.
-const FILES: [(&str, &str); 4] = [
-    ("facts.sh", include_str!("../../../examples/host-facts/facts.sh")),
-    ("hwinfo.toml", include_str!("../../../examples/host-facts/ralphext.toml")),
-    ("inventory.toml", include_str!("../../../examples/inventory/ralphext.toml")),
-    ("inventory.ndjson", include_str!("../../../examples/inventory/inventory.ndjson")),
-];
+/// Objects by id.
+pub type Objects = BTreeMap<String, Found>;
 
-/// See the module.
+/// Everything that the demo started. Fields are dropped in this order: first who uses, then what is used.
 pub struct Stage {
-    dir: PathBuf,
-    stop: watch::Receiver<bool>,
-    /// In the order in which they are to be stopped.
-    children: Vec<Child>,
-    /// The server's name and version.
-    pub server: String,
+    /// A reader's connection, as Ralph has one.
+    pub reader: Reader,
+    observer: Observer,
+    sidecar: Process,
+    server: Server,
+    scratch: Scratch,
+    stop: Arc<AtomicBool>,
+    /// When the sidecar was started.
+    pub started: Instant,
+    /// `hwinfo`.
+    pub hwinfo: ServiceName,
+    /// `inventory`.
+    pub inventory: ServiceName,
 }
 
 impl Stage {
-    /// Makes the directory, and starts the server and the sidecar.
-    pub fn set_up(stop: watch::Receiver<bool>) -> Result<Self, Failure> {
-        let name = format!("ralphext-demo-{}-{:06x}", std::process::id(), fastrand::u32(..1 << 24));
-        let dir = std::env::temp_dir().join(name);
-        let mut stage = Self { dir, stop, children: Vec::new(), server: String::new() };
-        stage.files().map_err(|e| failed(format!("cannot make {}: {e}", stage.dir.display())))?;
-        stage.start_server()?;
-        stage.start_sidecar()?;
-        Ok(stage)
+    /// Makes the directory, starts the server, then the sidecar.
+    pub fn set_up(stop: Arc<AtomicBool>) -> Result<Self, Failure> {
+        let scratch = Scratch::new()?;
+        let server = Server::start(&scratch)?;
+        let (reader, observer) = (server.reader()?, server.observer()?);
+        sidecar::prepare(&scratch, &server)?;
+        let started = Instant::now();
+        let sidecar = sidecar::start(&scratch)?;
+        let (hwinfo, inventory) = (service("hwinfo")?, service("inventory")?);
+        Ok(Self { reader, observer, sidecar, server, scratch, stop, started, hwinfo, inventory })
+    }
+
+    /// `redis-server` or `valkey-server`.
+    pub fn server(&self) -> &str {
+        self.server.program()
     }
 
     /// The server's address.
-    pub fn url(&self) -> String {
-        format!("unix://{}", self.socket().display())
+    pub fn url(&self) -> &str {
+        self.server.url()
     }
 
-    /// The server's socket.
-    pub fn socket(&self) -> PathBuf {
-        self.dir.join("redis.sock")
+    /// The path of `name` in the demo's directory.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.scratch.join(name)
     }
 
-    /// The file that the service `inventory` watches.
-    pub fn inventory(&self) -> PathBuf {
-        self.conf().join("inventory.ndjson")
+    /// Puts a new inventory in place of the old one, by rename; tells when.
+    pub fn write_inventory(&self, text: &str) -> Result<Written, Failure> {
+        let at_ms = now_ms();
+        self.scratch.put(sidecar::INVENTORY, text)?;
+        Ok(Written { at_ms, at: Instant::now() })
     }
 
-    /// Replaces the inventory by rename, as a careful extension would.
-    pub fn write_inventory(&self, lines: &[&str]) -> Result<(), Failure> {
-        let next = self.conf().join(".inventory.ndjson.new");
-        let text = lines.join("\n") + "\n";
-        let written = fs::write(&next, text).and_then(|()| fs::rename(&next, self.inventory()));
-        written.map_err(|e| failed(format!("cannot write {}: {e}", self.inventory().display())))
+    /// Removes everything in the server, as a careless operator or a restart without persistence would.
+    pub fn flush(&self) -> Result<(), Failure> {
+        Ok(flush_all(&self.server.target()?)?)
     }
 
-    /// A connection as a reader has it.
-    pub fn reader(&self) -> Result<Reader, Failure> {
-        let url = RedisUrl::parse(self.url()).map_err(|e| failed(e.to_string()))?;
-        let redis = Redis { url, ..Redis::default() };
-        Ok(Reader::open(Target::new(&redis)?, &redis.prefix)?)
-    }
-
-    /// Asks until there is an answer.
-    pub fn wait<T>(&self, what: &str, mut ask: impl FnMut() -> Result<Option<T>, Failure>) -> Result<T, Failure> {
-        let begun = Instant::now();
-        loop {
-            if let Some(answer) = ask()? {
-                return Ok(answer);
+    /// Looks until `look` finds something; `what` is what is waited for.
+    pub fn until<T>(
+        &mut self,
+        what: &str,
+        mut look: impl FnMut(&mut Self) -> Result<Option<T>, Failure>,
+    ) -> Result<T, Failure> {
+        let (begun, mut told) = (Instant::now(), false);
+        let result = loop {
+            match self.check().and_then(|()| look(self)) {
+                Ok(Some(found)) => break Ok(found),
+                Err(e) => break Err(e),
+                Ok(None) if begun.elapsed() > DEADLINE => break Err(self.in_vain(what)),
+                Ok(None) => {}
             }
-            if *self.stop.borrow() {
-                return Err(failed("stopped"));
+            // Only when it takes so long that one would wonder.
+            if !told && begun.elapsed() > WONDER {
+                show::waiting(what);
+                told = true;
             }
-            if begun.elapsed() > PATIENCE {
-                self.show_log();
-                return Err(failed(format!("waited {} s in vain: {what}", PATIENCE.as_secs())));
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    }
-
-    fn conf(&self) -> PathBuf {
-        self.dir.join("conf.d")
-    }
-
-    fn log(&self) -> PathBuf {
-        self.dir.join("sidecar.log")
-    }
-
-    fn files(&self) -> std::io::Result<()> {
-        fs::create_dir(&self.dir)?;
-        // The server has no password: nobody else may reach its socket.
-        fs::set_permissions(&self.dir, fs::Permissions::from_mode(0o700))?;
-        fs::create_dir(self.conf())?;
-        for (name, text) in FILES {
-            let path = self.conf().join(name);
-            fs::write(&path, text)?;
-            if name.ends_with(".sh") {
-                fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn start_server(&mut self) -> Result<(), Failure> {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let there = |name: &&str| std::env::split_paths(&path).any(|dir| dir.join(name).is_file());
-        let Some(server) = SERVERS.into_iter().find(there) else {
-            return Err(failed("neither redis-server nor valkey-server is installed"));
+            thread::sleep(STEP);
         };
-        let mut command = Command::new(server);
-        command.args(["--port", "0", "--save", "", "--appendonly", "no", "--daemonize", "no", "--unixsocket"]);
-        command.arg(self.socket()).arg("--dir").arg(&self.dir).stdout(Stdio::null()).stderr(Stdio::null());
-        self.spawn(command, server)?;
-        let reader = self.wait("the private server answers", || match self.reader() {
-            Ok(reader) => Ok(Some(reader)),
-            Err(_) => Ok(None),
-        });
-        drop(reader?);
-        self.server = server.to_owned();
+        if told {
+            show::waited();
+        }
+        result
+    }
+
+    fn in_vain(&self, what: &str) -> Failure {
+        let log = self.sidecar.last_lines();
+        let message = format!("{what}: in vain for {} s; the sidecar said last:\n{log}", DEADLINE.as_secs());
+        Failure::new(Exit::Failed, message, "is the machine very busy? Then try again")
+    }
+
+    /// Stays until it is told to stop.
+    ///
+    /// # Errors
+    /// When the server or the sidecar ends before.
+    pub fn stay(&mut self) -> Result<(), Failure> {
+        while !self.stop.load(Ordering::Relaxed) {
+            self.server.check()?;
+            self.sidecar.check()?;
+            thread::sleep(Duration::from_millis(50));
+        }
         Ok(())
     }
 
-    fn start_sidecar(&mut self) -> Result<(), Failure> {
-        let program = std::env::current_exe().map_err(|e| failed(format!("cannot find this program: {e}")))?;
-        let log = fs::File::create(self.log()).map_err(|e| failed(format!("cannot write the log: {e}")))?;
-        let mut command = Command::new(program);
-        command.arg("-c").arg(self.conf()).args(["--log-format", "pretty", "run"]);
-        // What is set around it is for another sidecar.
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("RALPHEXT")) {
-            command.env_remove(name);
+    fn check(&mut self) -> Result<(), Failure> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(Failure::told(Exit::Failed, "interrupted; the server, the sidecar and their files are gone"));
         }
-        command.env("RALPHEXT__REDIS__URL", self.url()).stdout(Stdio::null()).stderr(log);
-        self.spawn(command, "the sidecar")
+        self.server.check()?;
+        self.sidecar.check()
     }
 
-    /// In a process group of its own: Ctrl-C is for the demo, which then stops the others in order.
-    fn spawn(&mut self, mut command: Command, what: &str) -> Result<(), Failure> {
-        let child = command.stdin(Stdio::null()).process_group(0).spawn();
-        self.children.insert(0, child.map_err(|e| failed(format!("cannot start {what}: {e}")))?);
-        Ok(())
+    /// The service's descriptor.
+    pub fn descriptor(&mut self, service: &ServiceName) -> Result<Option<Descriptor>, Failure> {
+        let Some(stored) = self.reader.descriptor(service)? else { return Ok(None) };
+        let read = serde_json::from_slice(&stored.value);
+        read.map(Some).map_err(|e| wrong(format!("the descriptor of {service} cannot be read: {e}")))
     }
 
-    fn show_log(&self) {
-        let text = fs::read_to_string(self.log()).unwrap_or_default();
-        let lines: Vec<&str> = text.lines().collect();
-        for line in &lines[lines.len().saturating_sub(10)..] {
-            anstream::eprintln!("sidecar: {line}");
+    /// Waits for the end of a good pass that began at `since_ms` (unix ms) or later.
+    pub fn good_pass(&mut self, service: &ServiceName, since_ms: u64) -> Result<LastPass, Failure> {
+        self.until(&format!("waiting for the next pass of {service}"), |stage| {
+            let Some(d) = stage.descriptor(service)? else { return Ok(None) };
+            let is_good = d.status == ServiceStatus::Ok && d.last_error.is_none();
+            Ok(d.last_pass.filter(|pass| is_good && pass.complete && pass.started_at.0 >= since_ms))
+        })
+    }
+
+    /// All objects of the service (`SCAN`, `GETRANGE`, `PTTL`); each has to have a head and a TTL.
+    pub fn objects(&mut self, service: &ServiceName) -> Result<Objects, Failure> {
+        let mut objects = Objects::new();
+        for raw in self.reader.heads(service, HEAD_MAX)? {
+            let head = parse_head(&raw.head).map_err(|e| wrong(format!("object {} of {service}: {e}", raw.id)))?;
+            let ttl_ms = u64::try_from(raw.pttl);
+            let ttl_ms = ttl_ms.map_err(|_| wrong(format!("object {} of {service} has no TTL", raw.id)))?;
+            objects.insert(raw.id, Found { head, ttl_ms });
         }
+        Ok(objects)
+    }
+
+    /// One object as a reader gets it: the bytes, the same opened and checked, and how long it took.
+    pub fn get(&mut self, service: &ServiceName, id: &ObjectId) -> Result<(Vec<u8>, Envelope, Duration), Failure> {
+        let begun = Instant::now();
+        let stored = self.reader.object(service, id)?;
+        let took = begun.elapsed();
+        let value = stored.ok_or_else(|| wrong(format!("{service} has no object {id}")))?.value;
+        let envelope = envelope::open(&value).map_err(|e| wrong(format!("object {id} of {service}: {e}")))?;
+        Ok((value, envelope, took))
+    }
+
+    /// The head of one object; none when it has no key.
+    pub fn head(&mut self, service: &ServiceName, id: &ObjectId) -> Result<Option<Head>, Failure> {
+        let Some(stored) = self.reader.object(service, id)? else { return Ok(None) };
+        let head = parse_head(&stored.value);
+        head.map(Some).map_err(|e| wrong(format!("object {id} of {service}: {e}")))
+    }
+
+    /// What the server saw since the last call.
+    pub fn seen(&mut self) -> Result<Seen, Failure> {
+        Ok(Seen(self.observer.events()?))
     }
 }
 
-impl Drop for Stage {
-    fn drop(&mut self) {
-        for child in &mut self.children {
-            end(child);
-        }
-        remove(&self.dir);
+/// When a file was put in place.
+#[derive(Debug, Clone, Copy)]
+pub struct Written {
+    /// Just before, unix ms: passes that begin later read it.
+    pub at_ms: u64,
+    /// Just after.
+    pub at: Instant,
+}
+
+/// What the server saw.
+#[derive(Debug)]
+pub struct Seen(Vec<KeyEvent>);
+
+impl Seen {
+    /// The ids of the service's objects that `what` (`set`, `del`) happened to, once for each time.
+    pub fn objects(&self, what: &str, service: &ServiceName) -> Vec<&str> {
+        let prefix = format!("ralphext:v1:{service}:");
+        let id = |event: &'_ KeyEvent| event.key.strip_prefix(&prefix).map(str::len);
+        let events = self.0.iter().filter(|event| event.what == what);
+        let ids = events.filter_map(|event| id(event).map(|len| &event.key[event.key.len() - len..]));
+        ids.filter(|id| !id.starts_with('@')).collect()
     }
 }
 
-/// Asks a child to end; after a while it is ended.
-fn end(child: &mut Child) {
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    if let Some(pid) = pid {
-        // It may have ended by itself.
-        let _ = kill_process(pid, Signal::TERM);
-    }
-    let begun = Instant::now();
-    while begun.elapsed() < PATIENCE {
-        if !matches!(child.try_wait(), Ok(None)) {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let _ = child.kill();
-    let _ = child.wait();
+/// Something is not as the demo says.
+pub fn wrong(message: impl Into<String>) -> Failure {
+    Failure::new(Exit::Failed, message, "this is a fault of ralphext: the demo shows only what really happened")
 }
 
-fn remove(dir: &Path) {
-    if let Err(e) = fs::remove_dir_all(dir)
-        && e.kind() != std::io::ErrorKind::NotFound
-    {
-        anstream::eprintln!("note: {} could not be removed: {e}", dir.display());
-    }
+/// An object's id.
+pub fn object(text: &str) -> Result<ObjectId, Failure> {
+    ObjectId::new(text).map_err(|e| wrong(format!("{text:?} is no object id: {e}")))
+}
+
+fn service(text: &str) -> Result<ServiceName, Failure> {
+    ServiceName::new(text).map_err(|e| wrong(format!("{text:?} is no service name: {e}")))
 }
