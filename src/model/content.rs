@@ -20,7 +20,8 @@ impl ContentType {
 
     /// Reads `type/subtype`; the words `json`, `card`, `html`, `markdown` and `text` are short for the usual ones.
     ///
-    /// Parameters are refused: everything is UTF-8.
+    /// Parameters are refused: everything is UTF-8. So are types that a browser would run (XML, SVG, scripts): nothing
+    /// sanitises them.
     pub fn parse(text: &str) -> Option<Self> {
         Some(match text {
             "json" | "application/json" => Self::JSON,
@@ -34,7 +35,9 @@ impl ContentType {
                     !s.is_empty()
                         && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b".+-_".contains(&b))
                 };
-                if other.len() > 100 || !token(kind) || !token(sub) {
+                // Types that a browser would run or render without our sanitiser.
+                let active = ["xml", "javascript", "ecmascript", "xhtml"].iter().any(|word| sub.contains(word));
+                if other.len() > 100 || active || !token(kind) || !token(sub) {
                     return None;
                 }
                 Self(Cow::Owned(other.to_owned()))
@@ -105,7 +108,17 @@ mod tests {
         assert_eq!(ContentType::parse("card"), Some(ContentType::CARD));
         assert_eq!(ContentType::parse("application/pdf").map(|t| t.encoding()), Some(Encoding::Base64));
         assert_eq!(ContentType::parse("text/csv").map(|t| t.encoding()), Some(Encoding::Utf8));
-        for bad in ["", "pdf", "Text/HTML", "text/html; charset=utf-8", "a/b/c", "/x"] {
+        for bad in [
+            "",
+            "pdf",
+            "Text/HTML",
+            "text/html; charset=utf-8",
+            "a/b/c",
+            "/x",
+            "image/svg+xml",
+            "text/xml",
+            "text/javascript",
+        ] {
             assert_eq!(ContentType::parse(bad), None, "{bad}");
         }
     }

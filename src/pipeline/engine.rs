@@ -208,8 +208,10 @@ impl Engine {
             }
         }
         if self.baseline.last_success_at > 0 {
-            let at = Some(Stamp(self.baseline.last_success_at));
-            (self.descriptor.as_of, self.descriptor.last_success_at) = (at, at);
+            self.descriptor.last_success_at = Some(Stamp(self.baseline.last_success_at));
+        }
+        if self.baseline.as_of > 0 {
+            self.descriptor.as_of = Some(Stamp(self.baseline.as_of));
         }
         self.descriptor.counts.objects = self.handler.ledger.len() as u64;
         info!(
@@ -249,12 +251,15 @@ impl Engine {
         d.last_pass = Some(report.last_pass());
         d.failed_objects.clone_from(&report.failed_objects);
         if report.is_good(max_failed) {
-            let at = Some(Stamp(report.started_at));
-            (d.as_of, d.last_success_at) = (at, at);
+            d.last_success_at = Some(Stamp(report.started_at));
+            if report.whole {
+                d.as_of = d.last_success_at;
+                self.baseline.as_of = report.started_at;
+            }
             d.status = ServiceStatus::Ok;
             d.last_error = None;
             self.baseline.last_success_at = report.started_at;
-        } else if let Some(message) = report.error(max_failed) {
+        } else if let Some(message) = report.error(max_failed).filter(|_| !report.interrupted) {
             let since = d.last_error.as_ref().map_or(Stamp(now), |e| e.since);
             let message = message.chars().take(500).collect();
             d.last_error = Some(LastError { at: Stamp(now), since, message });

@@ -18,6 +18,8 @@ pub struct Baseline {
     pub at: UnixMs,
     /// When a pass was last good, unix ms; 0 never.
     pub last_success_at: UnixMs,
+    /// From when the content is: when the source last told all of it, unix ms; 0 never.
+    pub as_of: UnixMs,
     /// Since when complete snapshots have been refused without a believed one in between, unix ms.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused_since: Option<UnixMs>,
@@ -49,31 +51,32 @@ impl Baseline {
     /// # Errors
     /// [`Refused`] when more than `max_shrink` of the baseline would be gone, or everything.
     pub fn judge(&mut self, count: u64, vanished: u64, now: UnixMs, bounds: Bounds) -> Result<(), Refused> {
-        let baseline = if now.saturating_sub(self.at) > DAY_MS { 0 } else { self.objects }.max(count + vanished);
+        if now.saturating_sub(self.at) > DAY_MS {
+            // A new day begins with what stands there now.
+            (self.objects, self.at) = (count + vanished, now);
+        }
+        let baseline = self.objects.max(count + vanished);
         let lost = baseline - count;
         let too_much = baseline >= SMALL && bounds.max_shrink.is_exceeded(lost, baseline);
         let all = count == 0 && vanished > 0;
         if vanished == 0 || !(too_much || all) {
-            self.believe(count, baseline, now);
+            self.objects = baseline;
+            self.believe(count, now);
             return Ok(());
         }
         let since = *self.refused_since.get_or_insert(now);
         if !all && now.saturating_sub(since) >= bounds.confirm_ms {
             self.objects = 0;
-            self.believe(count, count, now);
+            self.believe(count, now);
             return Ok(());
         }
         Err(Refused { vanished, baseline, message: message(count, vanished, baseline, bounds) })
     }
 
-    fn believe(&mut self, count: u64, baseline: u64, now: UnixMs) {
+    fn believe(&mut self, count: u64, now: UnixMs) {
         self.refused_since = None;
-        if count >= baseline || self.objects == 0 {
-            self.objects = count.max(baseline);
-            self.at = now;
-        } else if baseline > self.objects {
-            self.objects = baseline;
-            self.at = now;
+        if count >= self.objects {
+            (self.objects, self.at) = (count, now);
         }
     }
 }
@@ -82,8 +85,15 @@ fn message(count: u64, vanished: u64, baseline: u64, bounds: Bounds) -> String {
     if count == 0 {
         return format!("refused to delete all {vanished} objects: a source that suddenly has none is not believed");
     }
-    let share = (baseline - count) as f64 * 100.0 / baseline as f64;
-    format!("refused to delete {vanished} of {baseline} ({share:.1} % > max_shrink {} %)", bounds.max_shrink.0)
+    let lost = baseline - count;
+    let share = lost as f64 * 100.0 / baseline as f64;
+    let max = bounds.max_shrink.0;
+    if lost == vanished {
+        return format!("refused to delete {vanished} of {baseline} ({share:.1} % > max_shrink {max} %)");
+    }
+    format!(
+        "refused to delete {vanished}: {lost} of the {baseline} of the last 24 h would be gone ({share:.1} % > max_shrink {max} %)"
+    )
 }
 
 #[cfg(test)]
@@ -125,6 +135,19 @@ mod tests {
         baseline.judge(1, 2, 1, BOUNDS).unwrap();
         baseline.judge(0, 1, 2, BOUNDS).unwrap_err();
         assert_eq!(Baseline::default().judge(0, 0, 0, BOUNDS), Ok(()), "nothing was there and nothing is");
+    }
+
+    #[test]
+    fn it_does_not_erode_from_day_to_day() {
+        let mut baseline = Baseline::default();
+        baseline.judge(100, 0, 0, BOUNDS).unwrap();
+        let mut now = DAY_MS + 1;
+        baseline.judge(81, 19, now, BOUNDS).unwrap();
+        for _ in 0..100 {
+            now += 60_000;
+            let refused = baseline.judge(66, 15, now, Bounds { confirm_ms: u64::MAX, ..BOUNDS }).unwrap_err();
+            assert!(refused.message.contains("34 of the 100"), "{}", refused.message);
+        }
     }
 
     proptest! {

@@ -7,7 +7,7 @@ use super::{
     faults::Faults,
     ledger::{Ledger, TICK_MS, Tick},
     plan::{Output, Planned},
-    record::{self, Record},
+    record::{self, Lead, Record},
 };
 use crate::{
     decision::{Known, RenewalPolicy, Verdict, WriteReason, decide},
@@ -128,17 +128,15 @@ impl Handler {
         for span in &block.records {
             let bytes = &block.data[span.range()];
             let raw = self.ledger.raw_hash(bytes);
-            if let Some(slot) = record::fast_id(bytes).and_then(|id| self.ledger.find(id))
-                && self.ledger.is_same_raw(slot, raw)
-                && self.confirm(slot, now)
-            {
+            if record::lead(bytes).is_some_and(|lead| self.usual(&lead, raw, now)) {
                 continue;
             }
             let place = || Place { origin: origin.clone(), line: span.line };
             match record::parse(bytes) {
                 Ok(Record::Upsert { id, content, content_type }) => {
                     let content = render::from_record(content, content_type.or_else(|| self.default_type.clone()));
-                    if let Err(fault) = content.and_then(|content| self.object(&id, &content, raw, now)) {
+                    let slot = self.ledger.find(&id);
+                    if let Err(fault) = content.and_then(|content| self.object(slot, &id, &content, raw, now)) {
                         self.fault(&place(), Some(&id), &fault);
                     }
                 }
@@ -151,6 +149,18 @@ impl Handler {
         }
     }
 
+    /// A record in the usual layout: the skip fast path, or its content without a parser before the canonicaliser. False
+    /// when it needs the full journey, which also finds out what is wrong with it.
+    fn usual(&mut self, lead: &Lead<'_>, raw: u64, now: Now) -> bool {
+        let slot = self.ledger.find(lead.id);
+        if slot.is_some_and(|slot| self.ledger.is_same_raw(slot, raw) && self.confirm(slot, now)) {
+            return true;
+        }
+        let content = lead.content().and_then(|text| render::from_record(text, self.default_type.clone()).ok());
+        // Whatever is refused left no trace.
+        content.is_some_and(|content| self.object(slot, lead.id, &content, raw, now).is_ok())
+    }
+
     fn document(&mut self, document: &Document, now: Now) {
         let id = document.id.as_str();
         if let Err(e) = ObjectId::check(id) {
@@ -158,10 +168,8 @@ impl Handler {
             return self.fault(&document.place, None, &fault);
         }
         let raw = self.ledger.raw_hash(&document.data) ^ u64::from(document.content_type.as_str().len() as u32);
-        if let Some(slot) = self.ledger.find(id)
-            && self.ledger.is_same_raw(slot, raw)
-            && self.confirm(slot, now)
-        {
+        let slot = self.ledger.find(id);
+        if slot.is_some_and(|slot| self.ledger.is_same_raw(slot, raw) && self.confirm(slot, now)) {
             return;
         }
         let content_type = match &self.default_type {
@@ -169,7 +177,7 @@ impl Handler {
             _ => document.content_type.clone(),
         };
         let content = render::from_document(&document.data, content_type);
-        if let Err(fault) = content.and_then(|content| self.object(id, &content, raw, now)) {
+        if let Err(fault) = content.and_then(|content| self.object(slot, id, &content, raw, now)) {
             self.fault(&document.place, Some(id), &fault);
         }
     }
@@ -194,18 +202,18 @@ impl Handler {
         true
     }
 
-    /// Seals one object's content, decides, and puts the outcome where it belongs.
-    fn object(&mut self, id: &str, content: &Content<'_>, raw: u64, now: Now) -> Result<(), Fault> {
+    /// Seals the content of the object `id`, which has `slot` in the ledger; decides, and puts the outcome where it
+    /// belongs. Changes nothing when it fails.
+    fn object(&mut self, slot: Option<u32>, id: &str, content: &Content<'_>, raw: u64, now: Now) -> Result<(), Fault> {
         self.check_size(content)?;
         let digest = self.sealer.prepare(content)?;
-        let slot = self.ledger.find(id);
         let known = slot.map_or(Known::Nothing, |slot| self.ledger.known(slot, now.tick));
         if let Some(slot) = slot {
             self.check_duplicate(slot, id, &digest)?;
         }
         let verdict = decide(known, &digest.prefix(), self.policy);
         self.output.note(&self.service, id, verdict, known);
-        let slot = slot.unwrap_or_else(|| self.ledger.insert(id));
+        let slot = slot.unwrap_or_else(|| self.ledger.insert_new(id));
         if self.ledger.seen(slot) != self.pass || !self.in_snapshot {
             self.counts.objects += 1;
         }

@@ -79,10 +79,15 @@ impl Ledger {
 
     /// Adds `id`, of which nothing stands in Redis, or returns the slot that it has.
     pub fn insert(&mut self, id: &str) -> u32 {
-        if let Some(slot) = self.find(id) {
-            return slot;
+        self.find(id).unwrap_or_else(|| self.insert_new(id))
+    }
+
+    /// Adds `id`, which is not in the ledger, and of which nothing stands in Redis.
+    pub fn insert_new(&mut self, id: &str) -> u32 {
+        debug_assert!(self.find(id).is_none(), "{id} twice");
+        if self.index.len() == self.index.capacity() {
+            self.grow();
         }
-        let hash = self.hash(id);
         let entry =
             Entry { id: self.ids.insert(id), digest: [0; 16], raw: 0, version: Version(0), expires: 0, seen: 0 };
         let slot = match self.free.pop() {
@@ -92,12 +97,22 @@ impl Ledger {
             }
             None => self.append(entry),
         };
-        let Self { index, chunks, ids, seed, .. } = self;
-        index.insert_unique(hash, slot, |slot| {
-            let entry = &chunks[*slot as usize / CHUNK][*slot as usize % CHUNK];
-            hash_of(*seed, ids.text(entry.id).as_str())
-        });
+        let hash = self.hash(id);
+        // There is room, so that nothing is hashed again.
+        self.index.insert_unique(hash, slot, |_| hash);
         slot
+    }
+
+    /// Makes the index anew with twice the room, entry by entry in the order in which they stand: faster than moving the
+    /// old one, and without holding both.
+    fn grow(&mut self) {
+        let room = (self.index.capacity() * 2).max(CHUNK);
+        self.index = HashTable::new();
+        self.index.reserve(room, |_| 0);
+        for (at, entry) in self.chunks.iter().flatten().enumerate().filter(|(_, entry)| entry.seen != FREE) {
+            let hash = hash_of(self.seed, self.ids.text(entry.id).as_str());
+            self.index.insert_unique(hash, at as u32, |_| hash);
+        }
     }
 
     /// Forgets the object in `slot`.

@@ -28,14 +28,15 @@ use std::{
 };
 
 pub use engine::{Engine, EngineError, Kind, Opened};
+pub use handle::{Handler, Now};
+pub use ledger::Ledger;
 pub use pass::Progress;
-pub use plan::{Plan, Planned};
+pub use plan::{Output, Plan, Planned};
 pub use preview::{Preview, Shown, preview};
-pub use record::{BadRecord, Record, fast_id, parse, record_schema};
+pub use record::{BadRecord, Lead, Record, fast_id, lead, parse, record_schema};
 pub use report::{PassReport, Summary};
 pub use run::run;
 
-use handle::Now;
 use tokio::sync::watch;
 
 /// Wall clock and process clock.

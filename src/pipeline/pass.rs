@@ -66,13 +66,17 @@ impl Engine {
         match &ended {
             Ok(Some(ending)) if self.link.failed.is_none() => {
                 let is_whole = *ending == Ending::Complete || self.handler.ended;
+                report.whole = is_whole;
                 complete = is_whole && self.handler.in_snapshot && self.handler.counts.unnamed == 0;
                 if is_whole && self.handler.in_snapshot && !complete {
                     self.warn_incomplete();
                 }
             }
             Ok(_) => {}
-            Err(e) => report.source_error = Some(e.to_string()),
+            Err(e) => {
+                report.source_error = Some(e.to_string());
+                report.public_error = Some(e.public());
+            }
         }
         if complete {
             report.refused = self.remove_vanished(&mut report.summary).await;
@@ -88,7 +92,9 @@ impl Engine {
                 report.store_error = self.save_baseline().await.err();
             }
         }
-        self.log(&report);
+        if self.kind != Kind::Plan {
+            self.log(&report);
+        }
         report
     }
 
@@ -103,6 +109,7 @@ impl Engine {
         let mut fetch = source.fetch(&sink);
         let mut swept = Instant::now();
         let step = self.sweep.step_every();
+        let (is_stream, begun) = (self.descriptor.writer.source == "stream", Instant::now());
         loop {
             let event = tokio::select! {
                 biased;
@@ -127,6 +134,11 @@ impl Engine {
                 Event::Sweep => {
                     let elapsed = swept.elapsed();
                     swept = Instant::now();
+                    // A command that lives and has said something is no failing source, however long it is silent.
+                    let lives = self.handler.counts.objects > 0 || begun.elapsed() > self.settings.source.backoff_max.0;
+                    if is_stream && lives {
+                        self.baseline.last_success_at = super::now().unix_ms;
+                    }
                     self.renew_step(elapsed).await;
                 }
                 Event::Found(finding) => self.found(finding),
@@ -134,6 +146,13 @@ impl Engine {
             }
             if self.link.failed.is_some() {
                 return Ok(None);
+            }
+            if is_stream && self.link.booked.lost > 0 {
+                warn!(
+                    service = self.service(),
+                    "values are missing or overwritten; the stream is started anew to say them again"
+                );
+                return Ok(Some(Ending::Open));
             }
         }
     }
@@ -164,7 +183,7 @@ impl Engine {
             return;
         }
         self.link.settle(&mut self.handler).await;
-        let mut report = PassReport { started_at: now, ..PassReport::default() };
+        let mut report = PassReport { started_at: now, whole: true, ..PassReport::default() };
         self.finish(&mut report, false, Duration::ZERO);
         self.note(&report);
     }
@@ -184,6 +203,7 @@ impl Engine {
         self.handler.in_snapshot = false;
         self.link.settle(&mut self.handler).await;
         let complete = report.refused.is_none();
+        report.whole = true;
         self.finish(&mut report, complete, Duration::ZERO);
         self.note(&report);
         if let Err(e) = self.save_baseline().await {
@@ -235,6 +255,11 @@ impl Engine {
             return;
         }
         let slots = self.sweep.step(&self.handler.ledger, elapsed);
+        if slots.is_empty() {
+            return;
+        }
+        // What is still in the batch under way has to be there before it is looked for.
+        self.flush().await;
         self.link.renew(&mut self.handler, &slots).await;
     }
 

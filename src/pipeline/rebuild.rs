@@ -1,10 +1,12 @@
 //! The ledger from Redis itself: heads and TTLs of what stands there. It must not write.
 
-use super::{handle::Handler, ledger::Ledger};
+use super::{
+    handle::{Handler, Now, ticks},
+    ledger::Ledger,
+};
 use crate::{
     envelope::{HEAD_MAX, parse_head},
     model::{Clock, Version},
-    pipeline::handle::ticks,
     store::{RawHead, Session, StoreError},
 };
 
@@ -26,13 +28,19 @@ pub struct Found {
 pub fn rebuild(session: &mut Session, handler: &mut Handler) -> Result<Found, StoreError> {
     let (ledger, clock) = (&mut handler.ledger, &mut handler.clock);
     let (_, canary) = session.memory()?;
-    if let Some(canary) = canary.map(Version).filter(|canary| is_plausible(*canary)) {
+    if let Some(canary) = canary.map(Version).filter(|canary| is_plausible(*canary, super::now())) {
         clock.observe(canary);
     }
     let mut found = Found::default();
     let mut sound = vec![false; ledger.slots() as usize];
+    let (mut now, mut asked) = (super::now(), 0u32);
     session.scan_heads(HEAD_MAX, |raw| {
-        let Some((slot, is_sound)) = take(ledger, clock, &raw) else { return };
+        // Asking the time costs as much as taking a head.
+        asked = asked.wrapping_add(1);
+        if asked.is_multiple_of(100) {
+            now = super::now();
+        }
+        let Some((slot, is_sound)) = take(ledger, clock, &raw, now) else { return };
         let at = slot as usize;
         if sound.len() <= at {
             sound.resize(at + 1, false);
@@ -54,25 +62,25 @@ pub fn rebuild(session: &mut Session, handler: &mut Handler) -> Result<Found, St
 
 /// Whether a version can be one of ours. One from the far future, put there by hand, would push the clock to where no
 /// reader keeps integers exactly.
-fn is_plausible(version: Version) -> bool {
+fn is_plausible(version: Version, now: Now) -> bool {
     const TEN_YEARS_MS: u64 = 10 * 365 * 24 * 3600 * 1000;
-    version.0 <= super::now().unix_ms + TEN_YEARS_MS
+    version.0 <= now.unix_ms + TEN_YEARS_MS
 }
 
 /// One key; returns its slot and whether its value is sound.
-fn take(ledger: &mut Ledger, clock: &mut Clock, raw: &RawHead) -> Option<(u32, bool)> {
+fn take(ledger: &mut Ledger, clock: &mut Clock, raw: &RawHead, now: Now) -> Option<(u32, bool)> {
     if raw.pttl == -2 {
         return None;
     }
     let slot = ledger.insert(&raw.id);
-    let Some(head) = parse_head(&raw.head).ok().filter(|head| is_plausible(head.version)) else {
+    let Some(head) = parse_head(&raw.head).ok().filter(|head| is_plausible(head.version, now)) else {
         ledger.set_broken(slot);
         return Some((slot, false));
     };
     clock.observe(head.version);
     // A value without TTL would stand for ever: due at once.
     let left = u128::try_from(raw.pttl).unwrap_or(0);
-    let expires = super::now().tick.saturating_add(if left == 0 { 0 } else { ticks(left) });
+    let expires = now.tick.saturating_add(if left == 0 { 0 } else { ticks(left) });
     let (version, digest) = ledger.written(slot);
     if version == head.version && digest == head.digest.prefix() && !ledger.is_broken(slot) {
         ledger.set_expires(slot, expires);

@@ -67,22 +67,54 @@ pub struct BadRecord {
     pub fault: Fault,
 }
 
-/// The id of a record in the usual layout (`{"id":4711,` or `{"id":"data_center.rack.12",`), without parsing the rest.
-///
-/// None means nothing but that the record has to be parsed.
-pub fn fast_id(record: &[u8]) -> Option<&str> {
+/// A record that begins in the usual layout, `{"id":4711` or `{"id":"data_center.rack.12"`.
+#[derive(Debug, Clone, Copy)]
+pub struct Lead<'a> {
+    /// The object.
+    pub id: &'a str,
+    /// What stands behind the id.
+    rest: &'a [u8],
+}
+
+/// The beginning of `record`, without looking at the rest. None means nothing but that the record has to be parsed.
+pub fn lead(record: &[u8]) -> Option<Lead<'_>> {
     let rest = trim(record.strip_prefix(b"{\"id\"")?);
     let rest = trim(rest.strip_prefix(b":")?);
-    let id = match rest.strip_prefix(b"\"") {
-        Some(text) => &text[..memchr::memchr(b'"', &text[..text.len().min(140)])?],
+    let (id, rest) = match rest.strip_prefix(b"\"") {
+        Some(text) => {
+            let end = memchr::memchr(b'"', &text[..text.len().min(140)])?;
+            (&text[..end], &text[end + 1..])
+        }
         None => {
             let digits = rest.iter().take(20).take_while(|b| b.is_ascii_digit()).count();
             let next = trim(&rest[digits..]).first()?;
-            (*next == b',' || *next == b'}').then_some(&rest[..digits])?
+            // JSON has no leading zeros.
+            let is_number = (digits == 1 || rest[0] != b'0') && matches!(next, b',' | b'}');
+            is_number.then(|| rest.split_at(digits))?
         }
     };
     let id = std::str::from_utf8(id).ok()?;
-    ObjectId::check(id).ok().map(|()| id)
+    ObjectId::check(id).ok()?;
+    Some(Lead { id, rest })
+}
+
+impl<'a> Lead<'a> {
+    /// The content, where the rest of the record is `,"content":{...}}` (or an array), still unread: only if it turns out
+    /// to be exactly one JSON value, the record is a good one with this content. Anything else has to be parsed.
+    pub fn content(&self) -> Option<&'a str> {
+        let rest = trim(trim(self.rest).strip_prefix(b",")?);
+        let rest = trim(rest.strip_prefix(b"\"content\"")?);
+        let rest = trim(rest.strip_prefix(b":")?);
+        let content = rest.strip_suffix(b"}")?;
+        // A text behind it (a content type, say) is seen here at once, anything else when the content is read.
+        let usual = matches!(content, [b'{', .., b'}'] | [b'[', .., b']']);
+        usual.then(|| std::str::from_utf8(content).ok())?
+    }
+}
+
+/// The id of a record in the usual layout, without parsing the rest; see [`lead`].
+pub fn fast_id(record: &[u8]) -> Option<&str> {
+    lead(record).map(|lead| lead.id)
 }
 
 fn trim(bytes: &[u8]) -> &[u8] {
@@ -332,8 +364,20 @@ mod tests {
         }
 
         #[test]
+        fn the_fast_content_is_the_parsed_one(
+            record in r#"\{"id" ?:("a"|07|7) ?, ?"content": ?(\{"a":[01]\}|\[1,2\]|"t") ?(, ?"(id|x|content_type|deleted)":("json"|\{\}|true|\[\])){0,2}\}"#
+        ) {
+            let Some(lead) = lead(record.as_bytes()) else { return Ok(()) };
+            let Some(content) = lead.content().filter(|c| serde_json::from_str::<&RawValue>(c).is_ok()) else { return Ok(()) };
+            let Ok(Record::Upsert { id, content: parsed, content_type: None }) = parse(record.as_bytes()) else {
+                return Err(TestCaseError::fail(record));
+            };
+            prop_assert_eq!((&*id, parsed), (lead.id, content));
+        }
+
+        #[test]
         fn random_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = fast_id(&bytes);
+            let _ = lead(&bytes).and_then(|lead| lead.content());
             let _ = parse(&bytes);
         }
     }

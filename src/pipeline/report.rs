@@ -51,6 +51,10 @@ pub struct PassReport {
     pub started_at: u64,
     /// Why the source failed, with its hint.
     pub source_error: Option<String>,
+    /// The same without what the source's command said or was given: fit to be shown.
+    pub public_error: Option<String>,
+    /// The source told all that it has, apart from what could not be read.
+    pub whole: bool,
     /// Why Redis failed.
     pub store_error: Option<StoreError>,
     /// Why vanished objects were kept.
@@ -83,8 +87,8 @@ impl PassReport {
         if let Some(e) = &self.store_error {
             return Some(e.to_string());
         }
-        if let Some(e) = &self.source_error {
-            return Some(e.lines().next().unwrap_or(e).to_owned());
+        if let Some(e) = &self.public_error {
+            return Some(e.clone());
         }
         if let Some(e) = &self.refused {
             return Some(e.clone());

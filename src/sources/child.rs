@@ -20,7 +20,7 @@ use super::{
     spawn_error,
     stderr::{self, LastLine},
 };
-use crate::settings::{self, Secret};
+use crate::settings::{self, MASK, Secret};
 
 /// How long a pipe may stay open and silent after the command itself has ended: then somebody it left behind holds it.
 const HELD: Duration = Duration::from_secs(1);
@@ -210,17 +210,24 @@ impl Program {
     }
 }
 
-/// The words as one would type them.
+/// The words as one would type them, but for what may be a secret: arguments other than paths and bare flags are masked, since
+/// this stands in logs and in the descriptor.
 fn shown(words: &[String]) -> String {
-    let quote = |word: &String| {
-        let plain = |c: char| c.is_alphanumeric() || "-_./:=,+@%".contains(c);
+    let masked = words.iter().enumerate().map(|(at, word)| match word.split_once('=') {
+        _ if at == 0 || std::path::Path::new(word).exists() => word.clone(),
+        Some((flag, _)) if flag.starts_with('-') => format!("{flag}={MASK}"),
+        None if word.starts_with('-') => word.clone(),
+        _ => MASK.to_owned(),
+    });
+    let quote = |word: String| {
+        let plain = |c: char| c.is_alphanumeric() || "-_./:=,+@%*".contains(c);
         if !word.is_empty() && word.chars().all(plain) {
-            word.clone()
+            word
         } else {
             format!("'{}'", word.escape_debug().to_string().replace("\\'", "'\\''").replace("\\\"", "\""))
         }
     };
-    let mut out = words.iter().map(quote).collect::<Vec<_>>().join(" ");
+    let mut out = masked.map(quote).collect::<Vec<_>>().join(" ");
     if let Some((cut, _)) = out.char_indices().nth(200) {
         out.truncate(cut);
         out.push_str("...");
@@ -260,10 +267,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_are_shown_as_one_would_type_them() {
+    fn commands_are_shown_without_what_may_be_a_secret() {
         let words = |words: &[&str]| shown(&words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>());
         assert_eq!(words(&["./facts.sh", "--all"]), "./facts.sh --all");
-        assert_eq!(words(&["sh", "-c", "echo \"a\"; x\n", ""]), "sh -c 'echo \"a\"; x\\n' ''");
+        assert_eq!(words(&["sh", "-c", "curl -H token:s3cret", "--key=s3cret"]), "sh -c *** --key=***");
+        assert_eq!(words(&["sh", "/etc/host name"]), "sh ***");
+        assert_eq!(words(&["a b"]), "'a b'");
         assert!(words(&[&"ü".repeat(500)]).len() < 500);
     }
 }

@@ -112,6 +112,15 @@ impl SourceError {
         text.split("\nhint: ").next().unwrap_or_default().to_owned()
     }
 
+    /// [`SourceError::message`] without what the command said on standard error: fit for the descriptor, which many may read.
+    pub fn public(&self) -> String {
+        let message = self.message();
+        match message.split_once(LAST_WORDS) {
+            Some((before, _)) => before.to_owned(),
+            None => message,
+        }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> String {
         let text = self.to_string();
@@ -128,8 +137,11 @@ impl SourceError {
     }
 }
 
+/// Between a message and the last line of a command's standard error.
+const LAST_WORDS: &str = "; its last words: ";
+
 fn last_line(stderr: &Option<String>) -> String {
-    stderr.as_ref().map(|line| format!("; its last words: {line}")).unwrap_or_default()
+    stderr.as_ref().map(|line| format!("{LAST_WORDS}{line}")).unwrap_or_default()
 }
 
 fn seconds(duration: &Duration) -> String {

@@ -27,7 +27,6 @@ pub struct Probe {
 /// Permissions are tried on a key of the service's own that nothing reads (`@probe`), and gone at once.
 pub fn probe(target: &Target, prefix: &str, service: &ServiceName) -> Result<Probe, StoreError> {
     let mut connection = target.open()?;
-    redis::cmd("PING").query::<()>(&mut connection).map_err(|e| target.failed(&e))?;
     let info: String = redis::cmd("INFO").query(&mut connection).unwrap_or_default();
     let field = |name: &str| {
         let mut lines = info.lines().filter_map(|line| line.split_once(':'));
@@ -57,7 +56,7 @@ pub fn probe(target: &Target, prefix: &str, service: &ServiceName) -> Result<Pro
 fn permissions(connection: &mut Connection, target: &Target, keys: &Keys) -> Result<Vec<String>, StoreError> {
     let key = format!("{}@probe", keys.object_prefix());
     let key = key.as_str();
-    let tries: [&[&str]; 17] = [
+    let tries: [&[&str]; 18] = [
         &["SET", key, "1", "PX", "1000"],
         &["GET", key],
         &["MGET", key],
@@ -67,14 +66,15 @@ fn permissions(connection: &mut Connection, target: &Target, keys: &Keys) -> Res
         &["SCAN", "0", "MATCH", keys.descriptor(), "COUNT", "1"],
         &["ZADD", keys.index(), "XX", "0", "@probe"],
         &["ZRANGE", keys.index(), "0", "0"],
-        &["EVAL", "return redis.call('GET', KEYS[1])", "1", key],
+        &["ZRANGEBYSCORE", keys.index(), "0", "0"],
+        &["ZREM", keys.index(), "@probe"],
         &["SCRIPT", "LOAD", "return 1"],
         &["EVALSHA", "e0e1f9fabfc9d4800c877a703b823ac0578ff8db", "0"],
         &["WATCH", key],
         &["MULTI"],
         &["EXEC"],
         &["DEL", key],
-        &["PING"],
+        &["EXISTS", key],
     ];
     let mut missing = Vec::new();
     for words in tries {
@@ -84,7 +84,9 @@ fn permissions(connection: &mut Connection, target: &Target, keys: &Keys) -> Res
             let failed = target.failed(&e);
             match failed.class {
                 FailureClass::Permission => missing.push(words[..words.len().min(2)].join(" ")),
-                FailureClass::Server if e.to_string().contains("NOSCRIPT") => {}
+                // Not cached yet; or a refused MULTI before it, which is named already.
+                FailureClass::Server
+                    if ["NOSCRIPT", "NoScript", "without MULTI"].iter().any(|w| e.to_string().contains(w)) => {}
                 _ => return Err(failed),
             }
         }

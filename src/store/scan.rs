@@ -1,10 +1,10 @@
 //! The walk over a service's objects: heads and TTLs. It must not know what a head says.
 
-use redis::{Connection, ConnectionLike, RedisError, Value};
+use redis::{Connection, RedisError, Value};
 
-use super::Keys;
+use super::{Keys, batch::command};
 
-/// Keys that the server is asked to look at in one step; it paces the walk, as each step is a round trip.
+/// Keys that the server is asked to look at in one step; it paces the walk, as at most two steps are under way.
 const STEP: usize = 1000;
 
 /// One head as `GETRANGE` and `PTTL` gave it.
@@ -19,6 +19,9 @@ pub struct RawHead {
 }
 
 /// Walks all objects: `SCAN`, then the first `len` bytes and the TTL of each, in pipelines.
+///
+/// Each step asks for the next keys first and for the heads of the last ones after it, and the heads are taken while the
+/// server works on the step behind: neither side waits for the other.
 pub(super) fn scan(
     connection: &mut Connection,
     keys: &Keys,
@@ -26,31 +29,67 @@ pub(super) fn scan(
     mut each: impl FnMut(RawHead),
 ) -> Result<(), RedisError> {
     let pattern = keys.pattern();
-    let mut cursor = 0u64;
-    loop {
-        let mut step = redis::cmd("SCAN");
-        step.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(STEP);
-        let (next, found): (u64, Vec<Vec<u8>>) = step.query(connection)?;
-        let objects: Vec<(&Vec<u8>, &str)> = found.iter().filter_map(|key| Some((key, keys.id_of(key)?))).collect();
-        let mut pipe = redis::pipe();
-        for (key, _) in &objects {
-            pipe.cmd("GETRANGE").arg(key.as_slice()).arg(0).arg(len - 1);
-            pipe.cmd("PTTL").arg(key.as_slice());
+    let last = len.saturating_sub(1).to_string();
+    let mut request = Vec::new();
+    let mut before: Vec<Vec<u8>> = Vec::new();
+    let mut next = Some(0);
+    let mut now: Vec<Vec<u8>> = Vec::new();
+    while next.is_some() || !now.is_empty() {
+        request.clear();
+        if let Some(cursor) = next {
+            ask_keys(&mut request, cursor, &pattern);
         }
-        // Single errors stay values: a key of another type answers WRONGTYPE, and is to be repaired.
-        let answers = match objects.is_empty() {
-            true => Vec::new(),
-            false => connection.req_packed_commands(&pipe.get_packed_pipeline(), 0, objects.len() * 2)?,
-        };
-        let mut answers = answers.into_iter();
-        for (_, id) in objects {
-            let head = if let Some(Value::BulkString(bytes)) = answers.next() { bytes } else { Vec::new() };
-            let pttl = if let Some(Value::Int(ms)) = answers.next() { ms } else { -2 };
-            each(RawHead { id: id.to_owned(), head, pttl });
+        for key in &now {
+            command(&mut request, &[b"GETRANGE", key, b"0", last.as_bytes()]);
+            command(&mut request, &[b"PTTL", key]);
         }
-        cursor = next;
-        if cursor == 0 {
-            return Ok(());
+        connection.send_packed_command(&request)?;
+        take_heads(connection, keys, &before, &mut each)?;
+        before = std::mem::take(&mut now);
+        if next.is_some() {
+            let (cursor, mut found) = read_keys(connection)?;
+            found.retain(|key| keys.id_of(key).is_some());
+            (next, now) = ((cursor != 0).then_some(cursor), found);
         }
     }
+    take_heads(connection, keys, &before, &mut each)
+}
+
+fn ask_keys(out: &mut Vec<u8>, cursor: u64, pattern: &str) {
+    let (cursor, count) = (cursor.to_string(), STEP.to_string());
+    command(out, &[b"SCAN", cursor.as_bytes(), b"MATCH", pattern.as_bytes(), b"COUNT", count.as_bytes()]);
+}
+
+fn refused(answer: Value) -> RedisError {
+    match answer.extract_error() {
+        Err(e) => e,
+        Ok(_) => RedisError::from((redis::ErrorKind::UnexpectedReturnType, "no head or TTL in the answer")),
+    }
+}
+
+/// The answer to a `SCAN`: the next cursor, and keys.
+fn read_keys(connection: &mut Connection) -> Result<(u64, Vec<Vec<u8>>), RedisError> {
+    Ok(redis::from_redis_value(connection.recv_response()?.extract_error()?)?)
+}
+
+fn take_heads(
+    connection: &mut Connection,
+    keys: &Keys,
+    asked: &[Vec<u8>],
+    each: &mut impl FnMut(RawHead),
+) -> Result<(), RedisError> {
+    for id in asked.iter().filter_map(|key| keys.id_of(key)) {
+        let head = match connection.recv_response()? {
+            Value::BulkString(bytes) => bytes,
+            // A key of another type: to be repaired. Anything else, a missing permission say, must not look like a loss.
+            Value::ServerError(e) if e.code() == "WRONGTYPE" => Vec::new(),
+            other => return Err(refused(other)),
+        };
+        let pttl = match connection.recv_response()? {
+            Value::Int(ms) => ms,
+            other => return Err(refused(other)),
+        };
+        each(RawHead { id: id.to_owned(), head, pttl });
+    }
+    Ok(())
 }

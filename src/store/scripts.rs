@@ -57,9 +57,10 @@ if not fence then return -2 end
 if fence ~= ARGV[1] then return -1 end
 local out = {}
 for i = 2, #KEYS do
-  local head = redis.call('GETRANGE', KEYS[i], 0, ARGV[3] - 1)
+  local head = redis.pcall('GETRANGE', KEYS[i], 0, ARGV[3] - 1)
   local start = ARGV[2 * i]
-  if head == '' then out[i - 1] = 0
+  if type(head) ~= 'string' then out[i - 1] = 2
+  elseif head == '' then out[i - 1] = 0
   elseif string.sub(head, 1, #start) == start and string.find(head, ARGV[2 * i + 1], #start, true) then
     redis.call('PEXPIRE', KEYS[i], ARGV[2])
     out[i - 1] = 1

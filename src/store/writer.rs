@@ -120,7 +120,7 @@ impl Worker {
     /// behind it fails at once instead of waiting for a time-out each.
     fn connection(&mut self) -> Result<&mut Connection, StoreError> {
         if matches!(self.state, State::Closed) {
-            self.state = match self.target.open() {
+            self.state = match self.target.open().and_then(|c| self.try_fencing(c)) {
                 Ok(connection) => State::Open(connection),
                 Err(e) => State::Failed(e),
             };
@@ -130,6 +130,22 @@ impl Worker {
             State::Failed(e) => Err(e.clone()),
             State::Closed => Err(self.target.error(FailureClass::Unreachable, "not connected")),
         }
+    }
+
+    /// Fences need `WATCH`, `MULTI` and `EXEC`: were one of them refused in the middle of a batch, the rest would be
+    /// executed unfenced. So they are tried first.
+    fn try_fencing(&self, mut connection: Connection) -> Result<Connection, StoreError> {
+        let fence = self.keys.fence();
+        let mut bytes = Vec::new();
+        command(&mut bytes, &[b"WATCH", fence.as_bytes()]);
+        command(&mut bytes, &[b"GET", fence.as_bytes()]);
+        command(&mut bytes, &[b"MULTI"]);
+        command(&mut bytes, &[b"EXEC"]);
+        connection.send_packed_command(&bytes).map_err(|e| self.target.failed(&e))?;
+        for _ in 0..4 {
+            receive(&mut connection).map_err(|e| self.target.failed(&e))?;
+        }
+        Ok(connection)
     }
 
     fn fail(&mut self, error: StoreError) -> StoreError {
@@ -194,7 +210,7 @@ impl Worker {
 
     /// Reads the answers to `MULTI`, the commands and `EXEC`.
     fn executed(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        let target = self.target.clone();
+        let (target, fence) = (self.target.clone(), self.keys.fence());
         let result = self.connection().and_then(|connection| {
             let mut refused = None;
             for _ in 0..=batch.commands {
@@ -209,9 +225,12 @@ impl Worker {
                 return Err(target.failed(&e));
             }
             match answer.map_err(|e| target.failed(&e))? {
-                Value::Nil => {
-                    Err(target.error(FailureClass::DataLost, "the fence changed while a batch was under way"))
-                }
+                // Somebody changed the fence: another writer, or a flush.
+                Value::Nil => match redis::cmd("GET").arg(&fence).query(connection).map_err(|e| target.failed(&e))? {
+                    Value::Nil => Err(lost(&target)),
+                    _ => Err(fenced(&target)),
+                },
+
                 Value::Array(answers) => answers.into_iter().try_for_each(|v| match v {
                     Value::ServerError(e) => Err(target.failed(&RedisError::from(e))),
                     _ => Ok(()),

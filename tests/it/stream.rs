@@ -96,3 +96,19 @@ fn the_command_and_its_children_end_with_the_sidecar() {
         stat.map_or(true, |s| s.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')))
     });
 }
+
+#[test]
+fn a_key_that_a_silent_stream_lost_comes_back() {
+    let redis = Redis::start();
+    let ext = Ext::brisk(&redis)
+        .set("verify.every", "300ms")
+        .set("source.backoff_min", "100ms")
+        .script("stream", "echo '{\"id\":1,\"content\":1}'; echo '{\"id\":2,\"content\":2}'; sleep 600");
+    let mut sidecar = ext.run();
+    sidecar.wait_for_objects(&redis, "hwinfo", 2);
+    let other = redis.get("ralphext:v1:hwinfo:2");
+    redis.cmd::<()>(&["DEL", "ralphext:v1:hwinfo:1"]);
+    sidecar.wait_until("it is back", || redis.get("ralphext:v1:hwinfo:1").is_some());
+    assert_eq!(redis.get("ralphext:v1:hwinfo:2"), other, "the other was not written again");
+    sidecar.stop().expect(0);
+}

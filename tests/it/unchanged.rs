@@ -141,3 +141,18 @@ fn a_number_that_cannot_be_told_exactly_is_refused_and_its_old_content_kept() {
     outcome.says(&["objects.ndjson:3"]);
     assert_eq!(redis.raw_objects("hwinfo"), before);
 }
+
+#[test]
+fn renewals_in_the_middle_of_a_slow_source_do_not_take_for_lost_what_is_not_sent_yet() {
+    let redis = Redis::start();
+    let ext = Ext::brisk(&redis).set("verify.every", "300ms").script(
+        "exec",
+        "echo '{\"id\":1,\"content\":1}'; echo '{\"id\":2,\"content\":2}'; sleep 1.5; echo '{\"id\":3,\"content\":3}'",
+    );
+    let mut sidecar = ext.run();
+    sidecar.wait_for_objects(&redis, "hwinfo", 3);
+    let watch = Watch::start(&redis);
+    sidecar.wait_for_passes(&redis, "hwinfo", 2);
+    assert_eq!(watch.on_objects(&redis, "hwinfo", &["set"]), [], "nothing changed");
+    sidecar.stop().expect(0);
+}
