@@ -66,6 +66,11 @@ impl Ledger {
         self.index.len()
     }
 
+    /// Whether it has no object.
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
     /// One past the highest slot ever used: what a walk over all slots goes up to.
     pub fn slots(&self) -> u32 {
         let full = self.chunks.len().saturating_sub(1) * CHUNK;
