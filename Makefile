@@ -8,7 +8,7 @@ BINARY := $(TARGET_DIR)/release/ralphext
 SHELL_SCRIPTS = scripts/*.sh .ci/run $(wildcard examples/*/*.sh)
 
 .DEFAULT_GOAL := build
-.PHONY: setup build release test test-all lint demo bench bench-quick generate clean help
+.PHONY: setup build release test test-all lint demo bench bench-quick fuzz generate clean help
 
 setup: ## install what is missing on this machine: a C compiler, a Redis server and its client
 	@scripts/setup.sh
@@ -40,11 +40,18 @@ demo: ## host facts and an inventory, kept in a private Redis: see it work (ARGS
 	$(CARGO) build --release --locked
 	@$(BINARY) demo $(ARGS)
 
-bench: ## compare whole processes: redis-cli --pipe, a Python writer, ralphext (ARGS=--full adds 1M objects)
+bench: ## compare whole processes (redis-cli --pipe, a Python writer, ralphext), then single steps (ARGS=--full: 1M objects too)
 	@scripts/bench.sh $(ARGS)
+	$(CARGO) bench --locked --quiet --bench hot
 
-bench-quick: ## the same with fewer objects and rounds: a smoke test, not a measurement
-	@scripts/bench.sh --quick $(ARGS)
+bench-quick: ## the same with fewer objects and rounds: does it work? no measurement
+	@scripts/bench.sh --quick --transports unix --codecs orjson $(ARGS)
+	$(CARGO) bench --locked --quiet --bench hot -- --max-time 0.3
+
+FUZZ_SECONDS ?= 20
+fuzz: ## feed the parsers with what nobody thought of, for FUZZ_SECONDS each (needs cargo-fuzz)
+	@set -eu; for target in record head canonical; do \
+	  RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096; done
 
 generate: ## write schemas/ and docs/reference/ from the Rust types
 	$(CARGO) run --quiet --locked --bin ralphext -- generate
