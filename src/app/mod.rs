@@ -36,11 +36,12 @@ pub enum AppError {
 /// When the settings make no source.
 pub fn source(settings: &Settings, watch: bool) -> Result<Box<dyn Source>, SourceError> {
     let mut options = Options::new(&settings.redis, watch);
-    if let Some(path) = &settings.redis.password_file
-        && let Ok(text) = fs::read_to_string(path)
-    {
+    let of_sentinels = settings.redis.sentinel.as_ref().and_then(|sentinel| sentinel.password_file.as_ref());
+    for path in settings.redis.password_file.iter().chain(of_sentinels) {
         // Unreadable is the store's error to tell; a secret that cannot be read cannot leak either.
-        options.secrets.push(Secret::new(text.trim_end_matches(['\r', '\n'])));
+        if let Ok(text) = fs::read_to_string(path) {
+            options.secrets.push(Secret::new(text.trim_end_matches(['\r', '\n'])));
+        }
     }
     sources::build(&settings.source, &settings.limits, &options)
 }

@@ -62,6 +62,10 @@ fn show(checked: &Checked) {
         probe.version,
         probe.address
     );
+    if let Some(survey) = &probe.sentinel {
+        let (named, voices) = (&survey.address, survey.sentinels.join(", "));
+        output::say!("{good}ok{good:#} {}: master {} is {named}, as named by {voices}", checked.service, survey.master);
+    }
     for command in &probe.missing {
         let bad = output::BAD;
         output::say!("{bad}refused{bad:#} {}: {command}", checked.service);

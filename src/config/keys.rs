@@ -50,11 +50,31 @@ const OTHER_NAMES: &[(&[&str], &str, &str)] = &[
     (&["service.model"], "service.models", "it is a list"),
     (&["redis.uri", "redis.address", "redis.addr", "redis.dsn", "redis_url"], "redis.url", "the address is called url"),
     (
-        &["redis.host", "redis.port", "redis.db", "redis.database", "redis.socket", "redis.tls", "redis.ssl"],
+        &["redis.host", "redis.port", "redis.db", "redis.database", "redis.socket", "redis.ssl"],
         "redis.url",
-        "host, port, database, socket and TLS are all parts of one address",
+        "host, port, database, socket and TLS (rediss://) are all parts of one address",
     ),
     (&["redis.user"], "redis.username", "it is called username"),
+    (&["redis.sentinels"], "redis.sentinel", "it is called sentinel"),
+    (
+        &["redis.master", "redis.master_name", "redis.sentinel.name", "redis.sentinel.master_name"],
+        "redis.sentinel.master",
+        "the master's name is called master",
+    ),
+    (
+        &["redis.sentinel.hosts", "redis.sentinel.addresses", "redis.sentinel.sentinels", "redis.sentinel.url"],
+        "redis.sentinel.nodes",
+        "it is called nodes",
+    ),
+    (&["redis.sentinel.user"], "redis.sentinel.username", "it is called username"),
+    (
+        &["redis.cafile", "redis.ca_file", "redis.ca", "redis.tls.cafile", "redis.tls.ca_file", "redis.tls.ca_cert"],
+        "redis.tls.ca",
+        "it is called ca",
+    ),
+    (&["redis.tls.cert_file", "redis.tls.certfile", "redis.tls.certificate"], "redis.tls.cert", "it is called cert"),
+    (&["redis.tls.key_file", "redis.tls.keyfile", "redis.tls.private_key"], "redis.tls.key", "it is called key"),
+    (&["redis.tls.sni", "redis.tls.hostname"], "redis.tls.server_name", "it is called server_name"),
     (&["redis.key_prefix", "redis.namespace"], "redis.prefix", "it is called prefix"),
     (&["source.type"], "source.kind", "it is called kind"),
     (
@@ -97,12 +117,12 @@ pub(super) fn map_around(path: &str) -> Option<&'static Key> {
 /// misspelt `password`.
 pub(super) fn is_secret(path: &str) -> bool {
     const WORDS: [&str; 8] = ["pass", "pwd", "secret", "token", "auth", "cred", "apikey", "api_key"];
-    if path == "redis.password" || map_around(path).is_some() {
+    if matches!(path, "redis.password" | "redis.sentinel.password") || map_around(path).is_some() {
         return true;
     }
     let leaf = path.rsplit('.').next().unwrap_or(path).to_ascii_lowercase();
     find(path).is_none()
-        && (WORDS.iter().any(|word| leaf.contains(word)) || nearest(path).is_some_and(|n| n.key == "redis.password"))
+        && (WORDS.iter().any(|word| leaf.contains(word)) || nearest(path).is_some_and(|n| n.key.ends_with(".password")))
 }
 
 /// The valid key that was probably meant by `path`.
@@ -198,6 +218,11 @@ mod tests {
         assert_eq!(kind("service.name"), Kind::ServiceName);
         assert_eq!(kind("redis.url"), Kind::Address);
         assert_eq!(kind("redis.password"), Kind::Text);
+        assert_eq!(kind("redis.sentinel"), Kind::Table);
+        assert_eq!(kind("redis.sentinel.nodes"), Kind::List);
+        assert_eq!(kind("redis.sentinel.timeout"), Kind::Duration);
+        assert_eq!(kind("redis.tls"), Kind::Table);
+        assert_eq!(kind("redis.tls.ca"), Kind::Text);
         assert_eq!(kind("redis.batch_commands"), Kind::Integer { min: 1, max: 5000 });
         assert_eq!(kind("source.env"), Kind::Map);
         assert_eq!(kind("source.command"), Kind::List);
@@ -219,6 +244,9 @@ mod tests {
             ("redis.ttl", "content.ttl"),
             ("redis.host", "redis.url"),
             ("redis.pasword", "redis.password"),
+            ("redis.sentinel.pasword", "redis.sentinel.password"),
+            ("redis.sentinel.hosts", "redis.sentinel.nodes"),
+            ("redis.tls.cafile", "redis.tls.ca"),
             ("source.cmd", "source.command"),
             ("source.Interval", "source.interval"),
             ("limits.max-shrink", "limits.max_shrink"),

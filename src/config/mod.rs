@@ -211,7 +211,9 @@ impl Layers {
 
 /// Makes relative paths in files absolute, from the file's directory; a program without a slash is left to `PATH`.
 fn resolve_paths(tree: &mut Node) {
-    for key in ["source.path", "redis.password_file"] {
+    let redis =
+        ["redis.password_file", "redis.sentinel.password_file", "redis.tls.ca", "redis.tls.cert", "redis.tls.key"];
+    for key in redis.into_iter().chain(["source.path"]) {
         if let Some(node) = tree.at_mut(key) {
             resolve(node);
         }

@@ -1,5 +1,7 @@
 //! Which values are impossible, alone or together. It must not know the layers that they came from.
 
+mod redis;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::Value;
@@ -48,7 +50,9 @@ impl<'a> Rules<'a> {
         let node = self.tree.at(key);
         // A default has no place: the nearest thing that was written does.
         let place = node.or_else(|| keys.iter().find_map(|key| self.tree.at(key)));
-        let place = place.or_else(|| self.tree.at(section(key))).or_else(|| self.tree.at("service"));
+        let mut tables = std::iter::successors(Some(key), |key| key.rsplit_once('.').map(|(table, _)| table)).skip(1);
+        let place = place.or_else(|| tables.find_map(|table| self.tree.at(table)));
+        let place = place.or_else(|| self.tree.at("service"));
         let value = node.map_or_else(|| self.default(key), |node| Some(node.shown(key)));
         self.report.push(Problem {
             origin: place.map_or(Origin::Default, |node| node.origin.clone()),
@@ -65,6 +69,7 @@ impl<'a> Rules<'a> {
         match all.pointer(&format!("/{}", key.replace('.', "/")))? {
             Value::Null => None,
             Value::Array(list) if list.is_empty() => None,
+            Value::String(text) if text.is_empty() => None,
             Value::String(text) if text == MASK => Some(MASK.to_owned()),
             value => Some(format!("{value} (the default)")),
         }
@@ -81,40 +86,6 @@ impl<'a> Rules<'a> {
         if self.settings.service.models.iter().any(|m| m.is_empty() || m.contains(char::is_whitespace)) {
             let hint = "write Django labels, such as \"data_center.DataCenterAsset\"";
             self.refuse(&["service.models"], "one of them is no model's label", hint);
-        }
-    }
-
-    fn redis(&mut self) {
-        let redis = &self.settings.redis;
-        let both = "give the password in one place";
-        if redis.password.is_some() && redis.password_file.is_some() {
-            self.refuse(&["redis.password_file", "redis.password"], "redis.password is given too", both);
-        }
-        if redis.url.has_password() {
-            for (key, given) in
-                [("redis.password", redis.password.is_some()), ("redis.password_file", redis.password_file.is_some())]
-            {
-                if given {
-                    self.refuse(&[key, "redis.url"], "a password stands in redis.url too", both);
-                }
-            }
-        }
-        let prefix = &redis.prefix;
-        let good_char = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-        if prefix.len() > 32
-            || !prefix.starts_with(|c: char| c.is_ascii_alphanumeric())
-            || !prefix.chars().all(good_char)
-        {
-            let hint = "write letters, digits and _.-, at most 32, beginning with a letter or digit";
-            self.refuse(&["redis.prefix"], "it cannot be the first part of a key", hint);
-        }
-        if redis.batch_bytes.0 < 1024 {
-            self.refuse(&["redis.batch_bytes"], "it is less than 1KiB", "write \"1MiB\"");
-        }
-        if redis.max_in_flight < redis.batch_bytes {
-            let reason = format!("it is less than redis.batch_bytes ({})", redis.batch_bytes);
-            let hint = "let at least one batch be in flight, better four";
-            self.refuse(&["redis.max_in_flight", "redis.batch_bytes"], reason, hint);
         }
     }
 
@@ -233,6 +204,7 @@ impl<'a> Rules<'a> {
             ("source.backoff_max", Some(source.backoff_max), ms(10)),
             ("redis.connect_timeout", Some(redis.connect_timeout), ms(10)),
             ("redis.timeout", Some(redis.timeout), ms(10)),
+            ("redis.sentinel.timeout", redis.sentinel.as_ref().map(|sentinel| sentinel.timeout), ms(10)),
             ("verify.every", verify.every, ms(100)),
         ];
         for (key, value, least) in least {

@@ -93,7 +93,8 @@ fn check_table(tree: &mut Node, key: &str, env: &BTreeMap<String, String>, tell:
             return false;
         }
         retype(node, &found.kind);
-        if let Err(Mismatch { reason, hint }) = matches_kind(node, part, &found.kind) {
+        let name = if found.kind == Kind::Table { &path } else { part };
+        if let Err(Mismatch { reason, hint }) = matches_kind(node, name, &found.kind) {
             tell(problem(&path, node, reason, hint));
             return false;
         }
@@ -166,6 +167,10 @@ fn mismatch(reason: impl Into<String>, hint: impl Into<String>) -> Mismatch {
 fn matches_kind(node: &Node, name: &str, kind: &Kind) -> Result<(), Mismatch> {
     match (kind, &node.data) {
         (Kind::Table, Data::Table(_)) => Ok(()),
+        (Kind::Table, _) if name == "redis.tls" => {
+            let hint = "TLS is switched on by rediss:// in redis.url; [redis.tls] is for its certificates";
+            Err(mismatch("a table is needed", hint))
+        }
         (Kind::Table, _) => Err(mismatch("a table is needed", format!("write [{name}], and its keys below"))),
         (Kind::Map, Data::Table(table)) if table.values().all(|value| value.as_str().is_some()) => Ok(()),
         (Kind::Map, _) => Err(mismatch("a table of texts is needed", format!("write {name} = {{ NAME = \"text\" }}"))),

@@ -76,7 +76,7 @@ pub struct Engine {
     /// What is wrong with the source, as it was logged.
     pub(super) trouble: Option<String>,
     periods: Periods,
-    target: Target,
+    pub(super) target: Target,
     token: String,
     session: Arc<Mutex<Session>>,
 }
@@ -216,6 +216,7 @@ impl Engine {
         self.descriptor.counts.objects = self.handler.ledger.len() as u64;
         info!(
             service = self.service(),
+            redis = self.target.address(),
             objects = found.sound,
             broken = found.broken,
             missing = found.missing,
@@ -328,7 +329,7 @@ impl Engine {
     }
 
     fn died(&self, error: &tokio::task::JoinError) -> StoreError {
-        StoreError::new(FailureClass::Server, self.target.address(), format!("the control task ended: {error}"))
+        StoreError::new(FailureClass::Server, &self.target.address(), format!("the control task ended: {error}"))
     }
 
     /// Lends the handler to a blocking task; an empty one stands in for it.

@@ -265,7 +265,7 @@ impl Engine {
 
     /// A heartbeat's finding, as a failure of the link.
     pub(super) fn found(&mut self, finding: Finding) {
-        let address = self.settings.redis.url.to_string();
+        let address = self.target.address();
         let failure = |class, cause: &str| StoreError::new(class, &address, cause);
         let failed = match finding {
             Finding::Well => return,

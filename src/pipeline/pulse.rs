@@ -3,13 +3,14 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::{
     sync::{Notify, mpsc, watch},
     task::JoinHandle,
 };
+use tracing::{info, warn};
 
 use crate::{
     model::{Epoch, Version},
@@ -104,6 +105,7 @@ async fn run(
     findings: mpsc::Sender<Finding>,
     now: Arc<Notify>,
 ) {
+    let follower = Arc::new(Mutex::new(Follower::default()));
     loop {
         tokio::select! {
             () = tokio::time::sleep(periods.every) => {}
@@ -113,15 +115,55 @@ async fn run(
             return; // stopped
         }
         let said = vitals.borrow_and_update().clone();
-        let session = session.clone();
+        let (session, follower) = (session.clone(), follower.clone());
         let beaten = tokio::task::spawn_blocking(move || {
             let mut session = session.lock().unwrap_or_else(PoisonError::into_inner);
-            beat(&mut session, periods, &said)
+            match beat(&mut session, periods, &said) {
+                Finding::Well => {
+                    follower.lock().unwrap_or_else(PoisonError::into_inner).follow(&mut session, periods.every)
+                }
+                finding => finding,
+            }
         });
         // An error means that the runtime is shutting down.
         let Ok(finding) = beaten.await else { return };
         if !matches!(finding, Finding::Well) && findings.send(finding).await.is_err() {
             return;
+        }
+    }
+}
+
+/// Watches what the sentinels say, where there are any.
+#[derive(Default)]
+struct Follower {
+    asked: Option<Instant>,
+    /// Why they did not answer, as it was logged.
+    silent: Option<String>,
+}
+
+impl Follower {
+    /// Whether the master is another one now; asked once in `every` at most. Blocks.
+    fn follow(&mut self, session: &mut Session, every: Duration) -> Finding {
+        if self.asked.is_some_and(|asked| asked.elapsed() < every) {
+            return Finding::Well;
+        }
+        self.asked = Some(Instant::now());
+        match session.follow(every) {
+            Ok(silent) => self.tell(session.service().as_str(), silent),
+            Err(e) => return Finding::Failed(e),
+        }
+        Finding::Well
+    }
+
+    fn tell(&mut self, service: &str, silent: Option<StoreError>) {
+        match silent {
+            Some(e) if self.silent.is_none() => {
+                warn!(service, error = %e, hint = e.hint(), "the sentinels do not answer; a failover would not be noticed");
+                self.silent = Some(e.to_string());
+            }
+            Some(_) => {}
+            None if self.silent.take().is_some() => info!(service, "the sentinels answer again"),
+            None => {}
         }
     }
 }

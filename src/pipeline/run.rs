@@ -37,6 +37,7 @@ pub async fn run(mut engine: Engine, mut source: Box<dyn Source>, mut stop: watc
         let service = engine.service();
         match e.class {
             FailureClass::Fenced => warn!(service, "another writer took the lease over; standing by"),
+            FailureClass::FailedOver => warn!(service, error = %e, "Redis failed over; going to the new master"),
             FailureClass::DataLost => warn!(service, error = %e, "what is missing in Redis is written again"),
             _ => told.failed(service, &e),
         }

@@ -12,9 +12,11 @@ mod redis_url;
 mod reference;
 mod schema;
 mod secret;
+mod sentinel;
 mod service;
 mod shutdown;
 mod source;
+mod tls;
 mod values;
 mod verify;
 mod writer;
@@ -33,9 +35,11 @@ pub use self::{
     reference::config_reference,
     schema::config_schema,
     secret::{MASK, Secret},
+    sentinel::{Sentinel, SentinelNode},
     service::Service,
     shutdown::Shutdown,
     source::{Source, SourceKind},
+    tls::Tls,
     values::{HumanDuration, Percent, Size, ValueError},
     verify::Verify,
     writer::Writer,

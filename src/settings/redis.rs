@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{HumanDuration, RedisUrl, Secret, Size};
+use super::{HumanDuration, RedisUrl, Secret, Sentinel, Size, Tls};
 
 /// The Redis (or Valkey) server that Ralph reads from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -21,6 +21,10 @@ pub struct Redis {
     /// File that holds the password (a mounted secret); line breaks at its end do not count, and it is read at every
     /// connect, so that a changed secret needs no restart. Relative to the configuration file. Default: none.
     pub password_file: Option<PathBuf>,
+    /// Sentinels that name the server to use. Default: none; the server is the one in `url`.
+    pub sentinel: Option<Sentinel>,
+    /// Certificates of TLS connections.
+    pub tls: Tls,
     /// First part of every key: letters, digits and `_.-`, at most 32. Only to be changed together with every reader.
     pub prefix: String,
     /// How long connecting may take: a server that does not answer by then is not there.
@@ -44,6 +48,8 @@ impl Default for Redis {
             username: None,
             password: None,
             password_file: None,
+            sentinel: None,
+            tls: Tls::default(),
             prefix: "ralphext".to_owned(),
             connect_timeout: HumanDuration::from_secs(2),
             timeout: HumanDuration::from_secs(5),

@@ -53,7 +53,7 @@ impl RedisUrl {
             );
         }
         let server = authority.rsplit_once('@').map_or(authority, |(_, server)| server);
-        if let Err(why) = check_server(server) {
+        if let Err(why) = split_server(server) {
             return bad(why, FORMS);
         }
         let db = tail.split('?').next().unwrap_or_default().trim_matches('/');
@@ -77,6 +77,22 @@ impl RedisUrl {
     pub fn has_password(&self) -> bool {
         let user_info = self.authority().rsplit_once('@').map_or("", |(user_info, _)| user_info);
         user_info.contains(':') || self.query().any(|(name, _)| name == "pass")
+    }
+
+    /// Whether it asks for TLS.
+    pub fn is_tls(&self) -> bool {
+        self.0.starts_with("rediss://")
+    }
+
+    /// Whether it is the path of a socket.
+    pub fn is_unix(&self) -> bool {
+        self.0.starts_with("unix://") || self.0.starts_with("redis+unix://")
+    }
+
+    /// Host (without brackets) and port, where one is given; none of a socket.
+    pub fn server(&self) -> Option<(&str, Option<u16>)> {
+        let server = self.authority().rsplit_once('@').map_or(self.authority(), |(_, server)| server);
+        if self.is_unix() { None } else { split_server(server).ok() }
     }
 
     fn rest(&self) -> &str {
@@ -107,7 +123,8 @@ fn scheme_hint(scheme: &str) -> &'static str {
     }
 }
 
-fn check_server(server: &str) -> Result<(), &'static str> {
+/// Host (without brackets) and port of `host[:port]`; what is wrong with it otherwise.
+pub(super) fn split_server(server: &str) -> Result<(&str, Option<u16>), &'static str> {
     let (host, port) = if let Some(bracketed) = server.strip_prefix('[') {
         let (host, rest) = bracketed.split_once(']').ok_or("the ] of its IPv6 address is missing")?;
         (host, rest.strip_prefix(':'))
@@ -118,8 +135,8 @@ fn check_server(server: &str) -> Result<(), &'static str> {
         return Err("the host is missing");
     }
     match port.map(str::parse::<u16>) {
-        None => Ok(()),
-        Some(Ok(port)) if port > 0 => Ok(()),
+        None => Ok((host, None)),
+        Some(Ok(port)) if port > 0 => Ok((host, Some(port))),
         Some(_) => Err("the port has to be a number from 1 to 65535"),
     }
 }
@@ -252,6 +269,16 @@ mod tests {
         assert_eq!(serde_json::to_string(&url).expect("it serialises"), "\"redis://user:***@h\"");
         assert!(url.has_password() && url.has_credentials());
         assert!(!RedisUrl::parse("redis://user@h").expect("a good one").has_password());
+    }
+
+    #[test]
+    fn parts() {
+        let url = |text: &str| RedisUrl::parse(text).expect(text);
+        assert_eq!(url("redis://u:p@[::1]:7/0").server(), Some(("::1", Some(7))));
+        assert_eq!(url("rediss://mymaster/3").server(), Some(("mymaster", None)));
+        assert_eq!(url("unix:///run/redis.sock").server(), None);
+        assert!(url("rediss://h").is_tls() && !url("redis://h").is_tls());
+        assert!(url("redis+unix:///run/redis.sock").is_unix() && !url("redis://h").is_unix());
     }
 
     #[test]

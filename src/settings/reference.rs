@@ -30,25 +30,35 @@ pub fn config_reference() -> String {
     let mut out = HEAD.to_owned();
     let schema = config_schema();
     for (name, section) in properties(&schema) {
-        let table = table_of(section);
-        let _ = write!(out, "\n## `[{name}]`\n\n{}\n", text(section.get("description").or(table.get("description"))));
-        out.push_str("\n| key | type | default | meaning |\n|---|---|---|---|\n");
-        for (key, property) in properties(table) {
-            let _ = writeln!(
-                out,
-                "| `{name}.{key}` | {} | {} | {}{} |",
-                kind_of(property),
-                default_of(property),
-                cell(&text(property.get("description"))),
-                words_of(property),
-            );
-        }
+        write_section(&mut out, name, section);
     }
     out.push_str("\n## Examples\n");
     for example in schema.get("examples").and_then(Value::as_array).into_iter().flatten() {
         let _ = write!(out, "\n```json\n{example:#}\n```\n");
     }
     out
+}
+
+/// The table of the section `name`, and after it those of the tables within.
+fn write_section(out: &mut String, name: &str, section: &Value) {
+    let table = table_of(section);
+    let _ = write!(out, "\n## `[{name}]`\n\n{}\n", text(section.get("description").or(table.get("description"))));
+    out.push_str("\n| key | type | default | meaning |\n|---|---|---|---|\n");
+    let (tables, keys): (Vec<_>, Vec<_>) =
+        properties(table).partition(|(_, property)| table_of(property).get("properties").is_some());
+    for (key, property) in keys {
+        let _ = writeln!(
+            out,
+            "| `{name}.{key}` | {} | {} | {}{} |",
+            kind_of(property),
+            default_of(property),
+            cell(&text(property.get("description"))),
+            words_of(property),
+        );
+    }
+    for (key, property) in tables {
+        write_section(out, &format!("{name}.{key}"), property);
+    }
 }
 
 /// The properties of an object's schema, in the schema's order.
@@ -126,6 +136,9 @@ mod tests {
             "| `redis.batch_commands` | whole number | `500` | Most commands",
             "| `service.name` | service name | - | The service's name, part of every key",
             "`.json\\|.html\\|.md\\|.txt`",
+            "## `[redis.sentinel]`",
+            "| `redis.sentinel.nodes` | list of texts | empty | The sentinels,",
+            "| `redis.tls.ca` | text | - | Certificates of the authorities",
             "<br>`exec`: A command, run on an interval; what it prints is a snapshot.",
         ] {
             let plain = line.trim_matches('`');

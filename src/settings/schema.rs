@@ -45,6 +45,15 @@ fn examples() -> Value {
             "content": { "ttl": "2h", "max_stale": "6h", "ignore": ["/generated_at"] },
             "limits": { "max_shrink": "50%", "max_content": "64KiB" }
         },
+        {
+            "redis": {
+                "url": "rediss://mymaster/0",
+                "username": "ralphext-tickets",
+                "password_file": "/run/secrets/redis",
+                "sentinel": { "master": "mymaster", "nodes": ["s1.example.com:26379", "s2.example.com:26379", "s3.example.com:26379"] },
+                "tls": { "ca": "/etc/ssl/redis/ca.pem", "cert": "/etc/ssl/redis/tls.crt", "key": "/etc/ssl/redis/tls.key" }
+            }
+        },
         { "redis": { "url": "unix:///run/redis/redis.sock" }, "log": { "level": "debug" } }
     ])
 }

@@ -29,7 +29,7 @@ pub(super) fn for_child(
     out
 }
 
-/// The passwords in `redis`: its own, and the one in its address, as written there and decoded.
+/// The passwords in `redis`: its own, that of its sentinels, and the one in its address, as written there and decoded.
 pub(super) fn secrets_of(redis: &Redis) -> Vec<Secret> {
     let url = redis.url.expose();
     let (_, rest) = url.split_once("://").unwrap_or_default();
@@ -38,7 +38,8 @@ pub(super) fn secrets_of(redis: &Redis) -> Vec<Secret> {
     let user_info = address.rsplit_once('@').map_or("", |(user_info, _)| user_info);
     let in_address = user_info.split_once(':').map(|(_, password)| password);
     let in_query = query.split('&').filter_map(|pair| pair.strip_prefix("pass=").or(pair.strip_prefix("password=")));
-    let mut out: Vec<Secret> = redis.password.iter().cloned().collect();
+    let of_sentinels = redis.sentinel.as_ref().and_then(|sentinel| sentinel.password.as_ref());
+    let mut out: Vec<Secret> = redis.password.iter().chain(of_sentinels).cloned().collect();
     for password in in_address.into_iter().chain(in_query) {
         out.push(Secret::new(password));
         out.push(Secret::new(percent_decoded(password)));

@@ -1,6 +1,6 @@
 //! What can go wrong with Redis, by what a user can do about it. It must not know why a command was sent.
 
-use std::fmt;
+use std::{fmt, io};
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
@@ -17,6 +17,8 @@ pub enum FailureClass {
     Permission,
     /// The server is a read-only replica.
     ReadOnly,
+    /// The sentinels name another server than the one in use.
+    FailedOver,
     /// `maxmemory` reached and nothing may be evicted (`OOM`), or writes are stopped (`MISCONF`).
     Full,
     /// The server is loading its data set.
@@ -38,12 +40,40 @@ pub struct StoreError {
     pub class: FailureClass,
     address: String,
     cause: String,
+    hint: Option<&'static str>,
 }
 
 impl StoreError {
     /// An error at `address` (never a URL with a password in it).
     pub fn new(class: FailureClass, address: &str, cause: impl Into<String>) -> Self {
-        Self { class, address: address.to_owned(), cause: cause.into() }
+        Self { class, address: address.to_owned(), cause: cause.into(), hint: None }
+    }
+
+    /// The same with a hint of its own in place of its class's.
+    pub(super) fn hinting(self, hint: &'static str) -> Self {
+        Self { hint: Some(hint), ..self }
+    }
+
+    /// The same at another address.
+    pub(super) fn at(self, address: String) -> Self {
+        Self { address, ..self }
+    }
+
+    /// The address.
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Sorts what the system reports of connecting.
+    pub(super) fn from_io(address: &str, error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
+                let told = error.get_ref().map(ToString::to_string);
+                Self::new(FailureClass::TimedOut, address, told.unwrap_or_else(|| "no answer in time".to_owned()))
+            }
+            io::ErrorKind::UnexpectedEof => Self::new(FailureClass::Unreachable, address, HUNG_UP),
+            _ => Self::new(FailureClass::Unreachable, address, error.to_string()),
+        }
     }
 
     /// Sorts what the client library reports.
@@ -51,6 +81,10 @@ impl StoreError {
         let class = classify(error);
         let cause = match class {
             FailureClass::TimedOut => "no answer in time".to_owned(),
+            FailureClass::Unreachable if is_end(error) => HUNG_UP.to_owned(),
+            FailureClass::Server if error.kind() == ErrorKind::Parse => {
+                "what it answers is not Redis' protocol".to_owned()
+            }
             _ => error.to_string(),
         };
         Self::new(class, address, cause)
@@ -63,27 +97,48 @@ impl StoreError {
 
     /// What a user can do, without a full stop at its end.
     pub fn hint(&self) -> &'static str {
-        match self.class {
-            FailureClass::Unreachable => "is the server running, and does redis.url name its host, port or socket",
-            FailureClass::TimedOut => "the server is overloaded, stopped or cut off; redis.timeout bounds the wait",
-            FailureClass::Credentials => "set redis.username and redis.password (or redis.password_file)",
-            FailureClass::Permission => {
-                "let the ACL user touch its keys; `ralphext check --connect` names what it lacks"
-            }
-            FailureClass::ReadOnly => "redis.url names a replica; name the primary",
-            FailureClass::Full => "raise maxmemory, or let the server evict (maxmemory-policy), or fix its persistence",
-            FailureClass::Loading => "the server is still loading its data; try again in a moment",
-            FailureClass::Fenced => "another ralphext took the lease over; this one stands by",
-            FailureClass::DataLost => "data in Redis was flushed or rolled back; the next pass writes it again",
-            FailureClass::Settings => "see `ralphext check`",
-            FailureClass::Server => "see the server's log",
-        }
+        self.hint.unwrap_or_else(|| self.class.hint())
+    }
+
+    /// Whether it has a hint of its own.
+    pub(super) fn has_own_hint(&self) -> bool {
+        self.hint.is_some()
     }
 
     /// The cause without address and hint, in one line.
     pub fn cause(&self) -> &str {
         &self.cause
     }
+}
+
+impl FailureClass {
+    fn hint(self) -> &'static str {
+        match self {
+            Self::Unreachable => "is the server running, and does redis.url name its host, port or socket",
+            Self::TimedOut => {
+                "the server is overloaded, stopped or cut off; redis.connect_timeout and redis.timeout bound the wait"
+            }
+            Self::Credentials => "set redis.username and redis.password (or redis.password_file)",
+            Self::Permission => "let the ACL user touch its keys; `ralphext check --connect` names what it lacks",
+            Self::ReadOnly => "redis.url names a replica; name the primary",
+            Self::FailedOver => "the next connection goes to the new master",
+            Self::Full => "raise maxmemory, or let the server evict (maxmemory-policy), or fix its persistence",
+            Self::Loading => "the server is still loading its data; try again in a moment",
+            Self::Fenced => "another ralphext took the lease over; this one stands by",
+            Self::DataLost => "data in Redis was flushed or rolled back; the next pass writes it again",
+            Self::Settings => "see `ralphext check`",
+            Self::Server => "see the server's log",
+        }
+    }
+}
+
+/// What an end in the middle is called.
+const HUNG_UP: &str = "the server closed the connection";
+
+/// Whether the stream ended where an answer was expected.
+fn is_end(error: &RedisError) -> bool {
+    let text = error.to_string();
+    text.contains("end of file") || text.contains("close_notify")
 }
 
 impl fmt::Display for StoreError {
@@ -106,12 +161,16 @@ fn classify(error: &RedisError) -> FailureClass {
         (ErrorKind::Server(ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown), _) => FailureClass::Loading,
         (ErrorKind::Server(_) | ErrorKind::Extension, _) => {
             let text = error.detail().unwrap_or_default();
-            if text.contains("invalid password") || text.contains("without any password") {
+            if text.contains("invalid password")
+                || text.contains("without any password")
+                || text.contains("no password is set")
+            {
                 FailureClass::Credentials
             } else {
                 FailureClass::Server
             }
         }
+        (ErrorKind::Parse, _) => FailureClass::Server,
         (ErrorKind::InvalidClientConfig, _) => FailureClass::Settings,
         _ => FailureClass::Unreachable,
     }

@@ -2,6 +2,8 @@
 
 mod batch;
 mod connect;
+mod connection;
+mod dial;
 mod error;
 mod keys;
 mod observe;
@@ -10,11 +12,13 @@ mod reader;
 mod renew;
 mod scan;
 mod scripts;
+mod sentinel;
 mod session;
+mod tls;
 mod writer;
 
 pub use batch::{Batch, BatchBuilder, Touched};
-pub use connect::Target;
+pub use connect::{Survey, Target};
 pub use error::{FailureClass, StoreError};
 pub use keys::Keys;
 pub use observe::{KeyEvent, Observer, flush_all};

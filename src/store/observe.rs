@@ -1,9 +1,9 @@
 //! A server as it sees itself: which keys were touched, whoever did it. For a server that nobody else uses (the demo's);
 //! it must not be pointed at a shared one.
 
-use redis::{Connection, RedisResult, Value, cmd};
+use redis::{RedisResult, Value, cmd};
 
-use super::{FailureClass, StoreError, Target};
+use super::{FailureClass, StoreError, Target, connection::Connection};
 
 /// What ends the events so far, see [`Observer::events`].
 const MARK: &str = "mark";

@@ -1,10 +1,9 @@
 //! What a Redis says when asked whether it would do: version, permissions, memory policy. It must not change anything that
 //! a reader could see.
 
-use redis::Connection;
 use serde::Serialize;
 
-use super::{FailureClass, Keys, StoreError, Target};
+use super::{FailureClass, Keys, StoreError, Survey, Target, connection::Connection};
 use crate::model::ServiceName;
 
 /// The answer of a server.
@@ -16,6 +15,9 @@ pub struct Probe {
     pub product: String,
     /// Its version.
     pub version: String,
+    /// What the sentinels say, where there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sentinel: Option<Survey>,
     /// Commands that it refuses to this user.
     pub missing: Vec<String>,
     /// What works, and is worth a look.
@@ -27,6 +29,7 @@ pub struct Probe {
 /// Permissions are tried on a key of the service's own that nothing reads (`@probe`), and gone at once.
 pub fn probe(target: &Target, prefix: &str, service: &ServiceName) -> Result<Probe, StoreError> {
     let mut connection = target.open()?;
+    let sentinel = target.survey()?;
     let info: String = redis::cmd("INFO").query(&mut connection).unwrap_or_default();
     let field = |name: &str| {
         let mut lines = info.lines().filter_map(|line| line.split_once(':'));
@@ -48,8 +51,9 @@ pub fn probe(target: &Target, prefix: &str, service: &ServiceName) -> Result<Pro
         }
         _ => {}
     }
+    notes.extend(sentinel.iter().flat_map(|survey| &survey.others).map(|other| format!("sentinel {other}")));
     let missing = permissions(&mut connection, target, &Keys::new(prefix, service))?;
-    Ok(Probe { address: target.address().to_owned(), product, version, missing, notes })
+    Ok(Probe { address: target.address(), product, version, sentinel, missing, notes })
 }
 
 /// The commands that are refused, each tried for real.

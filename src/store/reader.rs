@@ -1,8 +1,6 @@
 //! Reading for people: what is in a Redis, by any service. It must not write.
 
-use redis::Connection;
-
-use super::{Keys, RawHead, StoreError, Target, keys, scan::scan};
+use super::{Keys, RawHead, StoreError, Target, connection::Connection, keys, scan::scan};
 use crate::model::{ObjectId, ServiceName, UnixMs};
 
 /// One value and its TTL.

@@ -1,8 +1,8 @@
 //! The walk over a service's objects: heads and TTLs. It must not know what a head says.
 
-use redis::{Connection, RedisError, Value};
+use redis::{RedisError, Value};
 
-use super::{Keys, batch::command};
+use super::{Keys, batch::command, connection::Connection};
 
 /// Keys that the server is asked to look at in one step; it paces the walk, as at most two steps are under way.
 const STEP: usize = 1000;

@@ -1,8 +1,10 @@
 //! One service's control connection: lease, heartbeat, heads, internal keys. It must not know what the values hold.
 
-use redis::{Connection, RedisError};
+use std::time::Duration;
 
-use super::{FailureClass, Keys, RawHead, StoreError, Target, scan::scan, scripts};
+use redis::RedisError;
+
+use super::{FailureClass, Keys, RawHead, StoreError, Target, connection::Connection, scan::scan, scripts};
 use crate::model::{Epoch, ServiceName, UnixMs};
 
 /// How a try for the lease ended.
@@ -68,8 +70,17 @@ impl Session {
         &self.target
     }
 
-    /// Tries for the lease once.
+    /// The service.
+    pub fn service(&self) -> &ServiceName {
+        &self.service
+    }
+
+    /// Tries for the lease once. Where sentinels name the server, it is the one that they name now.
     pub fn acquire(&mut self, lease_ms: u64, now: UnixMs) -> Result<Acquired, StoreError> {
+        if self.target.has_sentinels() {
+            self.connection = None;
+            self.target.forget();
+        }
         let (lease, fence, token) = (self.keys.lease(), self.keys.fence(), self.token.clone());
         let (held, text, left_ms): (i64, String, i64) = self.call(|c| {
             redis::Script::new(scripts::ACQUIRE).key(&lease).key(&fence).arg(&token).arg(lease_ms).arg(now).invoke(c)
@@ -81,6 +92,20 @@ impl Session {
             self.target.error(FailureClass::Server, format!("{fence} holds {text:?}, which is no epoch"))
         })?;
         Ok(Acquired::Held(Epoch(epoch)))
+    }
+
+    /// Asks the sentinels, where there are any, whether the server in use is the master still; within about `limit`.
+    ///
+    /// `Ok` has why they do not say, if so.
+    ///
+    /// # Errors
+    /// They name another server, and that one says so too.
+    pub fn follow(&mut self, limit: Duration) -> Result<Option<StoreError>, StoreError> {
+        let followed = self.target.follow(limit);
+        if followed.is_err() {
+            self.connection = None;
+        }
+        followed
     }
 
     /// Renews the lease, writes the descriptor, and tells what fence and canary are.

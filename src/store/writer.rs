@@ -5,12 +5,13 @@
 
 use std::thread;
 
-use redis::{Connection, RedisError, Value};
+use redis::{RedisError, Value};
 use tokio::sync::mpsc;
 
 use super::{
     Batch, FailureClass, StoreError, Target,
     batch::{EXEC_LEN, Touched, command},
+    connection::Connection,
     keys::Keys,
     renew::{RenewBatch, Renewal},
     scripts,

@@ -1,5 +1,6 @@
 //! Whole configurations, from files to settings or messages.
 
+mod connection;
 mod messages;
 
 use std::{fs, path::Path, time::Duration};
@@ -90,7 +91,7 @@ const EVERY_KEY: &str = r#"
         docs_url = "https://example.com"
         models = ["data_center.DataCenterAsset"]
         [redis]
-        url = "rediss://h:6380/1"
+        url = "rediss://mymaster/1"
         username = "u"
         password = "s3cret"
         prefix = "test"
@@ -99,6 +100,17 @@ const EVERY_KEY: &str = r#"
         batch_commands = 50
         batch_bytes = "64KiB"
         max_in_flight = 131072
+        [redis.sentinel]
+        master = "mymaster"
+        nodes = ["s1", "redis://s2:26380"]
+        username = "su"
+        password = "s3cret2"
+        timeout = "100ms"
+        [redis.tls]
+        ca = "/ca.pem"
+        cert = "/tls.crt"
+        key = "/tls.key"
+        server_name = "redis.example.com"
         [source]
         kind = "file"
         path = "out"
@@ -158,11 +170,17 @@ fn every_key_in_every_format() {
     let all = serde_json::to_value(&settings).expect("settings serialise");
     let every = all.as_object().expect("a table").iter().flat_map(|(section, table)| {
         let section = section.clone();
-        let keys = table.as_object().expect("a table").keys();
-        keys.map(move |key| format!("{section}.{key}")).collect::<Vec<_>>()
+        let keys = table.as_object().expect("a table").iter();
+        keys.flat_map(move |(key, value)| {
+            let inner = value.as_object().into_iter().flat_map(|table| table.keys());
+            let inner = inner.map(|name| format!("{section}.{key}.{name}"));
+            inner.chain([format!("{section}.{key}")]).collect::<Vec<_>>()
+        })
+        .collect::<Vec<_>>()
     });
     let unset: Vec<_> = every.filter(|key| tree.at(key).is_none()).collect();
-    assert_eq!(unset, ["redis.password_file", "source.command", "source.complete"], "a key that this test forgets");
+    let forgotten = ["redis.password_file", "redis.sentinel.password_file", "source.command", "source.complete"];
+    assert_eq!(unset, forgotten, "a key that this test forgets");
 }
 
 #[test]
