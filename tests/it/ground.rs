@@ -1,5 +1,10 @@
 //! That the harness sees what it claims to see: a check that cannot fail proves nothing.
 
+/// The proxy: passes on, cuts, holds back.
+mod proxies;
+/// The witness and the journal: they see what is wrong.
+mod witnesses;
+
 use std::{panic::catch_unwind, time::Duration};
 
 use serde_json::json;
@@ -8,9 +13,13 @@ use sha2::{Digest, Sha256};
 use crate::harness::{Envelope, Redis, Watch};
 
 fn sealed(content: &str, hash_of: &str) -> String {
+    sealed_as(content, hash_of, 1_795_476_802_123, 1_795_476_802_000)
+}
+
+fn sealed_as(content: &str, hash_of: &str, version: u64, epoch: u64) -> String {
     let hash: String = Sha256::digest(hash_of).iter().map(|b| format!("{b:02x}")).collect();
     format!(
-        r#"{{"schema":"envelope.v1","version":1795476802123,"epoch":1795476802000,"changed_at":"2026-11-23T23:33:22.123Z","hash":"{hash}","service":"hwinfo","object_id":"4711","content_type":"application/json","encoding":"json","content":{content}}}"#
+        r#"{{"schema":"envelope.v1","version":{version},"epoch":{epoch},"changed_at":"2026-11-23T23:33:22.123Z","hash":"{hash}","service":"hwinfo","object_id":"4711","content_type":"application/json","encoding":"json","content":{content}}}"#
     )
 }
 

@@ -18,6 +18,8 @@ mod bad_redis;
 mod bad_sources;
 /// A change, an addition, a removal, a restart (how we know 3).
 mod changes;
+/// Faults at random moments, many of them (how issue B knows 2, 3, 4, 7 and 9).
+mod faults;
 /// Whatever happens to the keys, they come back (how we know 5 and 6).
 mod healing;
 /// One writer at a time.

@@ -3,9 +3,14 @@
 
 mod contract;
 mod ext;
+mod figures;
+mod journal;
 mod process;
+mod proxy;
 mod redis;
+mod walk;
 mod watch;
+mod witness;
 
 use std::time::{Duration, Instant};
 
@@ -14,9 +19,14 @@ use serde_json::{Value, json};
 pub use self::{
     contract::{Envelope, Schema, repository},
     ext::{Ext, binary},
+    figures::{Figures, Vitals, is_soak, minutes, percentile},
+    journal::Journal,
     process::{Outcome, Running, signal},
+    proxy::{Act, Cut, Proxy, Way},
     redis::Redis,
+    walk::{Still, Walk, Walker, now},
     watch::Watch,
+    witness::Witness,
 };
 
 /// How long anything may take before a test gives up: generous, since it is no statement about speed.

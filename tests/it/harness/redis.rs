@@ -96,6 +96,11 @@ impl Redis {
         format!("redis://127.0.0.1:{}/0", self.port)
     }
 
+    /// The port that it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// `unix://` URL of the socket.
     pub fn unix_url(&self) -> String {
         format!("unix://{}", self.socket().display())
@@ -106,7 +111,8 @@ impl Redis {
         format!("redis://127.0.0.1:{}/0", free_port())
     }
 
-    fn socket(&self) -> PathBuf {
+    /// Where its unix socket is.
+    pub fn socket(&self) -> PathBuf {
         self.dir.path().join("redis.sock")
     }
 
