@@ -12,5 +12,6 @@ pub mod registry;
 pub mod render;
 pub mod settings;
 pub mod sources;
+pub mod spool;
 pub mod store;
 pub mod telemetry;

@@ -119,6 +119,9 @@ impl<'a> Rules<'a> {
         if source.complete && kind != SourceKind::Stdin {
             self.unused("source.complete");
         }
+        if source.expect_every.is_some() && kind != SourceKind::Stream {
+            self.unused("source.expect_every");
+        }
         if source.env.keys().any(|name| name.is_empty() || name.contains(['=', '\0'])) {
             self.refuse(&["source.env"], "it holds a name that no variable can have", "write NAME = \"text\"");
         }
@@ -188,6 +191,14 @@ impl<'a> Rules<'a> {
                 self.refuse(&[key], "it has to be from 1 byte to 256MiB", "write \"256KiB\"");
             }
         }
+        let limits = &self.settings.limits;
+        if limits.max_total < limits.max_content {
+            let reason = format!("it is less than limits.max_content ({})", limits.max_content);
+            self.refuse(&["limits.max_total", "limits.max_content"], reason, "write \"512MiB\"");
+        }
+        if self.settings.recovery.max_rate == 0 {
+            self.refuse(&["recovery.max_rate"], "nothing would ever be restored", "write 20000");
+        }
     }
 
     fn durations(&mut self) {
@@ -202,6 +213,8 @@ impl<'a> Rules<'a> {
             ("source.timeout", source.timeout, ms(10)),
             ("source.backoff_min", Some(source.backoff_min), ms(10)),
             ("source.backoff_max", Some(source.backoff_max), ms(10)),
+            ("source.breaker_pause", source.breaker_pause, ms(10)),
+            ("source.expect_every", source.expect_every, ms(100)),
             ("redis.connect_timeout", Some(redis.connect_timeout), ms(10)),
             ("redis.timeout", Some(redis.timeout), ms(10)),
             ("redis.sentinel.timeout", redis.sentinel.as_ref().map(|sentinel| sentinel.timeout), ms(10)),

@@ -19,6 +19,8 @@ pub enum FaultKind {
     NoContent,
     /// Larger than `limits.max_content` (or `limits.max_binary`).
     TooLarge,
+    /// There is no room for it within `limits.max_total`.
+    NoRoom,
     /// Content that has no canonical form (RFC 8785): a number out of range, a lone surrogate, a name twice.
     NotCanonical,
     /// A content type that is none, or that does not fit the content.
@@ -43,6 +45,7 @@ impl FaultKind {
             Self::BadField => "bad_field",
             Self::NoContent => "no_content",
             Self::TooLarge => "too_large",
+            Self::NoRoom => "no_room",
             Self::NotCanonical => "not_canonical",
             Self::BadType => "bad_type",
             Self::Render => "render",

@@ -11,10 +11,13 @@ use tracing::{debug, info, warn};
 use super::{
     guard::Baseline,
     handle::{Handler, ticks},
+    heed::Heed,
     link::Link,
     plan::{Output, Plan},
+    profile::{descriptor, instance},
     pulse::{Finding, Periods, Pulse, Vitals, beat},
     rebuild::rebuild,
+    recovery::Recovery,
     report::PassReport,
     sweep::Sweep,
 };
@@ -22,9 +25,9 @@ use crate::{
     decision::RenewalPolicy,
     envelope::{Ignore, Sealer},
     model::{Epoch, Version},
-    registry::{Counts, Descriptor, LastError, Mode, SCHEMA, ServiceStatus, Stamp, WriterInfo},
-    settings::{Settings, SourceKind},
-    store::{Acquired, BatchBuilder, FailureClass, Session, StoreError, Target},
+    registry::{Counts, Descriptor, LastError, ServiceStatus, Stamp},
+    settings::Settings,
+    store::{Acquired, BatchBuilder, FailureClass, KeyspaceEvents, Session, StoreError, Target},
 };
 
 /// What the engine is for.
@@ -75,6 +78,12 @@ pub struct Engine {
     pub(super) pulse: Option<Pulse>,
     /// What is wrong with the source, as it was logged.
     pub(super) trouble: Option<String>,
+    /// A stream is silent for too long, and that was told.
+    pub(super) silent: bool,
+    /// What Redis lost is being restored.
+    pub(super) recovery: Option<Recovery>,
+    /// What the server tells of the service's keys, with `verify.keyspace_events`.
+    pub(super) heed: Option<Heed>,
     periods: Periods,
     pub(super) target: Target,
     token: String,
@@ -112,6 +121,9 @@ impl Engine {
             descriptor: descriptor(&settings, kind, &token),
             pulse: None,
             trouble: None,
+            silent: false,
+            recovery: None,
+            heed: None,
             periods: Periods {
                 lease,
                 every: heartbeat.min(lease / 3),
@@ -151,7 +163,7 @@ impl Engine {
 
     /// Tries to become the writer; if so, learns what stands in Redis.
     pub async fn open(&mut self) -> Result<Opened, StoreError> {
-        self.pulse = None;
+        (self.pulse, self.heed, self.recovery) = (None, None, None);
         if self.kind != Kind::Plan {
             let lease_ms = self.settings.writer.lease.as_millis() as u64;
             match self.control(move |session| session.acquire(lease_ms, super::now().unix_ms)).await? {
@@ -161,6 +173,7 @@ impl Engine {
                     self.descriptor.writer.epoch = epoch.0;
                     self.start_pulse(epoch);
                     self.link.open(epoch).await;
+                    self.listen_to_keys();
                     self.prune_index().await;
                 }
             }
@@ -251,6 +264,10 @@ impl Engine {
         d.counts = Counts { objects: self.handler.ledger.len() as u64, failed: report.summary.failed };
         d.last_pass = Some(report.last_pass());
         d.failed_objects.clone_from(&report.failed_objects);
+        if report.unfinished {
+            return self.publish();
+        }
+        let d = &mut self.descriptor;
         if report.is_good(max_failed) {
             d.last_success_at = Some(Stamp(report.started_at));
             if report.whole {
@@ -310,6 +327,17 @@ impl Engine {
         self.pulse = Some(Pulse::spawn(session, self.periods, vitals));
     }
 
+    /// Begins to listen before the heads are read, so that nothing is missed in between.
+    fn listen_to_keys(&mut self) {
+        if self.kind != Kind::Run || !self.settings.verify.keyspace_events {
+            return;
+        }
+        match KeyspaceEvents::listen(self.target.clone(), self.link.keys().clone(), self.periods.every) {
+            Ok(events) => self.heed = Some(Heed::new(events)),
+            Err(e) => warn!(service = self.service(), error = %e, "cannot listen to keyspace events"),
+        }
+    }
+
     fn vitals(&self) -> Vitals {
         Vitals {
             epoch: Some(self.handler.epoch),
@@ -319,7 +347,7 @@ impl Engine {
     }
 
     /// Runs `f` on the control connection, off the async threads.
-    async fn control<T: Send + 'static>(
+    pub(super) async fn control<T: Send + 'static>(
         &self,
         f: impl FnOnce(&mut Session) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
@@ -341,52 +369,5 @@ impl Engine {
             RenewalPolicy::Spread,
         );
         std::mem::replace(&mut self.handler, stand_in)
-    }
-}
-
-/// Names this writer in the lease: host, process, and a random part.
-fn instance() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let host: String = host.trim().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(63).collect();
-    let host = if host.is_empty() { "host".to_owned() } else { host };
-    format!("{host}-{}-{:08x}", std::process::id(), fastrand::u32(..))
-}
-
-fn descriptor(settings: &Settings, kind: Kind, token: &str) -> Descriptor {
-    let service = &settings.service;
-    let interval = settings.source.interval.0;
-    let stale_after = match kind {
-        // A pass may be late by its own length, and fail once, before anybody needs to be told.
-        Kind::Run if settings.source.kind != SourceKind::Stream => {
-            interval * 3 + settings.source.timeout().unwrap_or_default()
-        }
-        _ => settings.content.ttl.0,
-    };
-    Descriptor {
-        schema: SCHEMA.to_owned(),
-        service: service.name.to_string(),
-        title: service.title.clone().unwrap_or_else(|| service.name.to_string()),
-        description: service.description.clone(),
-        owner: service.owner.clone(),
-        docs_url: service.docs_url.clone(),
-        models: service.models.clone(),
-        status: ServiceStatus::Starting,
-        as_of: None,
-        heartbeat_at: Stamp(super::now().unix_ms),
-        heartbeat_every: (kind == Kind::Run).then(|| settings.writer.heartbeat.as_secs_f64()),
-        stale_after: stale_after.as_secs_f64(),
-        ttl: settings.content.ttl.as_secs_f64(),
-        last_success_at: None,
-        last_error: None,
-        counts: Counts::default(),
-        last_pass: None,
-        failed_objects: Vec::new(),
-        writer: WriterInfo {
-            instance: token.to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            epoch: 0,
-            mode: if kind == Kind::Run { Mode::Run } else { Mode::Once },
-            source: settings.source.kind.to_string(),
-        },
     }
 }

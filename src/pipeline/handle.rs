@@ -14,10 +14,10 @@ use crate::{
     envelope::Sealer,
     model::{
         Block, Clock, Content, ContentType, Digest, Document, Encoding, Epoch, Fault, FaultKind, Fetched, ObjectId,
-        Place, UnixMs,
+        Place, UnixMs, Version,
     },
     render,
-    settings::Settings,
+    settings::{Settings, Size},
 };
 
 /// What a pass has done so far.
@@ -29,6 +29,10 @@ pub struct Counts {
     pub skipped: u64,
     /// Records that say nothing of their object (id unknown): the snapshot removes nothing.
     pub unnamed: u64,
+    /// Values put into batches.
+    pub set: u64,
+    /// Lost values that are left to a later wave, see [`Handler::heal_up_to`].
+    pub deferred: u64,
 }
 
 /// Moment at which a block is handled.
@@ -63,11 +67,14 @@ pub struct Handler {
     pub in_snapshot: bool,
     /// `{"end": true}` was read in this snapshot.
     pub ended: bool,
+    /// Lost values with a greater version than this are not healed yet.
+    pub heal_up_to: Version,
     policy: RenewalPolicy,
     sealer: Sealer,
     default_type: Option<ContentType>,
     max_content: usize,
     max_binary: usize,
+    max_total: u64,
     ttl_ticks: u32,
 }
 
@@ -86,12 +93,14 @@ impl Handler {
             pass: 0,
             in_snapshot: false,
             ended: false,
+            heal_up_to: Version(u64::MAX),
             policy,
             sealer,
             // `check` has refused what is no content type.
             default_type: settings.content.content_type.as_deref().and_then(ContentType::parse),
             max_content: settings.limits.max_content.as_usize(),
             max_binary: settings.limits.max_binary.as_usize(),
+            max_total: settings.limits.max_total.bytes(),
             ttl_ticks: ticks(settings.content.ttl.as_millis()),
         }
     }
@@ -212,13 +221,21 @@ impl Handler {
             self.check_duplicate(slot, id, &digest)?;
         }
         let verdict = decide(known, &digest.prefix(), self.policy);
+        let len = self.sealer.envelope_len(id, self.clock.last(), self.epoch);
+        if matches!(verdict, Verdict::Write(_)) {
+            self.check_room(slot, len)?;
+        }
         self.output.note(&self.service, id, verdict, known);
         let slot = slot.unwrap_or_else(|| self.ledger.insert_new(id));
+        self.ledger.set_size(slot, len);
         if self.ledger.seen(slot) != self.pass || !self.in_snapshot {
             self.counts.objects += 1;
         }
         self.ledger.set_seen(slot, self.pass);
         match verdict {
+            Verdict::Write(WriteReason::Healed) if self.ledger.written(slot).0 > self.heal_up_to => {
+                self.counts.deferred += 1;
+            }
             Verdict::Write(_) => self.write(slot, id, &digest, raw, now),
             Verdict::Renew => {
                 self.ledger.set_raw(slot, raw);
@@ -242,7 +259,21 @@ impl Handler {
                 ready.push(builder.take(version));
             }
         }
+        self.counts.set += 1;
         self.ledger.set_written(slot, version, digest.prefix(), raw, now.tick.saturating_add(self.ttl_ticks));
+    }
+
+    /// Whether a value of `len` bytes in place of the one in `slot` keeps the service within `limits.max_total`. One that
+    /// becomes smaller always does.
+    fn check_room(&self, slot: Option<u32>, len: usize) -> Result<(), Fault> {
+        let old = slot.map_or(0, |slot| self.ledger.size(slot));
+        let total = self.ledger.bytes();
+        if len as u64 <= old || total - old.min(total) + len as u64 <= self.max_total {
+            return Ok(());
+        }
+        let max = Size(self.max_total);
+        let reason = format!("the values of this service would have more bytes than limits.max_total ({max}) in all");
+        Err(Fault::new(FaultKind::NoRoom, reason))
     }
 
     fn check_size(&self, content: &Content<'_>) -> Result<(), Fault> {

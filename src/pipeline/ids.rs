@@ -42,6 +42,12 @@ impl IdText<'_> {
     }
 }
 
+impl AsRef<str> for IdText<'_> {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
 impl IdArena {
     /// Keeps `id`, at most 128 bytes.
     pub(super) fn insert(&mut self, id: &str) -> IdRef {

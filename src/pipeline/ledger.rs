@@ -5,7 +5,10 @@
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::ids::{IdArena, IdRef, IdText};
+use super::{
+    ids::{IdArena, IdRef},
+    volume::{SizeClass, Volume},
+};
 use crate::{
     decision::Known,
     model::{DigestPrefix, Version},
@@ -24,11 +27,30 @@ struct Entry {
     digest: DigestPrefix,
     /// Seeded hash of the record's bytes that gave this digest; 0 when unknown.
     raw: u64,
-    version: Version,
+    /// 48 bits, that is until the year 10889, and the value's size.
+    stamp: Stamp,
     /// When the value expires, in ticks.
     expires: u32,
     /// The last snapshot that named the object, and [`BROKEN`].
     seen: u32,
+}
+
+/// A version and a size class in eight bytes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Stamp(u64);
+
+impl Stamp {
+    fn new(version: Version, size: SizeClass) -> Self {
+        Self(version.0.min((1 << 48) - 1) << 16 | u64::from(size.bits()))
+    }
+
+    fn version(self) -> Version {
+        Version(self.0 >> 16)
+    }
+
+    fn size(self) -> SizeClass {
+        SizeClass::from_bits(self.0 as u16)
+    }
 }
 
 /// The objects of one service.
@@ -39,6 +61,9 @@ pub struct Ledger {
     free: Vec<u32>,
     ids: IdArena,
     seed: u64,
+    /// Objects that are broken.
+    broken: usize,
+    volume: Volume,
 }
 
 impl Default for Ledger {
@@ -50,6 +75,8 @@ impl Default for Ledger {
             free: Vec::new(),
             ids: IdArena::default(),
             seed: fastrand::u64(..),
+            broken: 0,
+            volume: Volume::default(),
         }
     }
 }
@@ -94,7 +121,7 @@ impl Ledger {
             self.grow();
         }
         let entry =
-            Entry { id: self.ids.insert(id), digest: [0; 16], raw: 0, version: Version(0), expires: 0, seen: 0 };
+            Entry { id: self.ids.insert(id), digest: [0; 16], raw: 0, stamp: Stamp::default(), expires: 0, seen: 0 };
         let slot = match self.free.pop() {
             Some(slot) => {
                 *self.entry_mut(slot) = entry;
@@ -128,6 +155,8 @@ impl Ledger {
             found.remove();
         }
         self.ids.remove(id);
+        self.broken -= usize::from(self.is_broken(slot));
+        self.set_size(slot, 0);
         self.entry_mut(slot).seen = FREE;
         self.free.push(slot);
         if self.ids.is_wasteful() {
@@ -142,13 +171,7 @@ impl Ledger {
 
     /// The object's id.
     pub fn id(&self, slot: u32) -> impl AsRef<str> {
-        struct Text<'a>(IdText<'a>);
-        impl AsRef<str> for Text<'_> {
-            fn as_ref(&self) -> &str {
-                self.0.as_str()
-            }
-        }
-        Text(self.ids.text(self.entry(slot).id))
+        self.ids.text(self.entry(slot).id)
     }
 
     /// Seeded hash of a record's bytes, never 0.
@@ -171,7 +194,7 @@ impl Ledger {
         let entry = self.entry(slot);
         if entry.seen & BROKEN != 0 {
             Known::Broken
-        } else if entry.version == Version(0) {
+        } else if entry.stamp.version() == Version(0) {
             Known::Nothing
         } else {
             let left_ms = u64::from(entry.expires.saturating_sub(now)) * TICK_MS;
@@ -182,7 +205,7 @@ impl Ledger {
     /// Version and digest of the value last written.
     pub fn written(&self, slot: u32) -> (Version, DigestPrefix) {
         let entry = self.entry(slot);
-        (entry.version, entry.digest)
+        (entry.stamp.version(), entry.digest)
     }
 
     /// The value's TTL begins anew.
@@ -192,21 +215,52 @@ impl Ledger {
 
     /// A value with this version and digest stands in Redis, or is on its way there.
     pub fn set_written(&mut self, slot: u32, version: Version, digest: DigestPrefix, raw: u64, expires: Tick) {
+        self.broken -= usize::from(self.is_broken(slot));
         let entry = self.entry_mut(slot);
-        entry.version = version;
+        entry.stamp = Stamp::new(version, entry.stamp.size());
         entry.digest = digest;
         entry.raw = raw;
         entry.expires = expires;
         entry.seen &= !BROKEN;
     }
 
+    /// The value in `slot` has `bytes`; 0 when that is not known.
+    pub fn set_size(&mut self, slot: u32, bytes: usize) {
+        let entry = self.entry_mut(slot);
+        let (old, new) = (entry.stamp.size(), SizeClass::of(bytes));
+        if old != new {
+            entry.stamp = Stamp::new(entry.stamp.version(), new);
+            self.volume.replace(old, new);
+        }
+    }
+
+    /// Bytes of the value in `slot`, about; where that is not known, of any value on average.
+    pub fn size(&self, slot: u32) -> u64 {
+        match self.entry(slot).stamp.size().bytes() {
+            0 => self.volume.mean(),
+            bytes => bytes,
+        }
+    }
+
+    /// Bytes of all values, about.
+    pub fn bytes(&self) -> u64 {
+        self.volume.estimate(self.len() as u64)
+    }
+
+    /// Number of objects whose value has to be healed.
+    pub fn broken(&self) -> usize {
+        self.broken
+    }
+
     /// What stands in Redis is not what was last written, or nobody knows.
     pub fn set_broken(&mut self, slot: u32) {
-        let entry = self.entry_mut(slot);
-        if entry.seen != FREE {
-            entry.seen |= BROKEN;
-            entry.raw = 0;
+        if !self.is_used(slot) {
+            return;
         }
+        self.broken += usize::from(!self.is_broken(slot));
+        let entry = self.entry_mut(slot);
+        entry.seen |= BROKEN;
+        entry.raw = 0;
     }
 
     /// Whether the object's value has to be healed.
@@ -316,9 +370,26 @@ mod tests {
         ledger.set_broken(slot);
         assert_eq!((ledger.known(slot, 40), ledger.seen(slot)), (Known::Broken, 3));
         assert!(!ledger.is_same_raw(slot, 5));
+        ledger.set_broken(slot);
+        assert_eq!(ledger.broken(), 1);
         ledger.set_written(slot, Version(2), [1; 16], 5, 100);
-        assert_eq!(ledger.seen(slot), 3);
+        assert_eq!((ledger.seen(slot), ledger.broken()), (3, 0));
         assert_eq!(ledger.known(slot, 100), Known::Value { digest: [1; 16], left_ms: 0 });
+    }
+
+    #[test]
+    fn sizes_add_up_over_changes_and_removals() {
+        let mut ledger = Ledger::default();
+        let slots: Vec<u32> = (0..3).map(|id| ledger.insert(&id.to_string())).collect();
+        for slot in &slots {
+            ledger.set_size(*slot, 1000);
+            ledger.set_written(*slot, Version(u64::MAX), [0; 16], 1, 1);
+        }
+        assert_eq!((ledger.bytes(), ledger.size(slots[0])), (3 * 1024, 1024));
+        ledger.set_size(slots[0], 100);
+        ledger.set_broken(slots[1]);
+        ledger.remove(slots[1]);
+        assert_eq!((ledger.bytes(), ledger.broken()), (1024 + 128, 0));
     }
 
     #[test]

@@ -63,6 +63,11 @@ impl Link {
         })
     }
 
+    /// The service's keys.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
     /// Begins anew under `epoch`.
     pub async fn open(&mut self, epoch: Epoch) {
         self.failed = None;

@@ -9,18 +9,24 @@ mod engine;
 mod faults;
 mod guard;
 mod handle;
+mod heed;
 mod ids;
 mod ledger;
 mod link;
 mod pass;
 mod plan;
 mod preview;
+mod profile;
 mod pulse;
 mod rebuild;
 mod record;
+mod recovery;
 mod report;
 mod run;
+mod schedule;
+mod stream;
 mod sweep;
+mod volume;
 
 use std::{
     sync::OnceLock,

@@ -14,16 +14,19 @@ use tracing::{debug, error, info, warn};
 use super::{
     engine::{Engine, Kind},
     guard::Bounds,
+    heed::news,
     link::Booked,
     pulse::Finding,
+    recovery::Recovery,
     report::{PassReport, Summary},
     stopped,
+    stream::Hearing,
 };
 use crate::{
     decision::Known,
-    model::{Ending, Fetched},
+    model::{Ending, Fetched, Version},
     sources::{Sink, Source, SourceError},
-    store::{FailureClass, StoreError},
+    store::{FailureClass, News, StoreError},
 };
 
 /// Items that wait between source and handler: blocks of up to 256 KiB.
@@ -43,6 +46,9 @@ enum Event {
     Ended(Result<Ending, SourceError>),
     Receipt,
     Found(Finding),
+    News(Vec<News>),
+    /// The pace of a recovery lets more be taken.
+    Ready,
     Sweep,
     Stop,
 }
@@ -59,6 +65,7 @@ impl Engine {
         let is_stream = source.is_stream();
         self.link.booked = Booked::default();
         self.handler.begin(!is_stream);
+        self.begin_recovery(is_stream);
         let ended = self.consume(source, stop, progress.as_deref()).await;
         let mut report = PassReport { started_at, interrupted: matches!(ended, Ok(None)), ..PassReport::default() };
         self.flush().await;
@@ -85,6 +92,8 @@ impl Engine {
             self.renew_due(ended.is_err()).await;
         }
         self.link.settle(&mut self.handler).await;
+        report.unfinished = self.end_recovery(ended.is_ok());
+        report.whole &= !report.unfinished;
         self.finish(&mut report, complete, begun.elapsed());
         if self.kind != Kind::Plan {
             self.note(&report);
@@ -107,37 +116,42 @@ impl Engine {
     ) -> Result<Option<Ending>, SourceError> {
         let (sink, mut items) = Sink::channel(QUEUE);
         let mut fetch = source.fetch(&sink);
-        let mut swept = Instant::now();
+        let begun = Instant::now();
+        let mut swept = begun;
         let step = self.sweep.step_every();
-        let (is_stream, begun) = (self.descriptor.writer.source == "stream", Instant::now());
+        let (is_stream, mut hearing) = (self.is_stream(), Hearing::begin());
+        let mut ended = None;
         loop {
+            // What it handed over before it ended is still in the queue.
+            if ended.is_some() && items.is_empty() {
+                return ended.transpose();
+            }
+            let ready_at = self.recovery.as_ref().map_or(begun, Recovery::ready_at);
+            let is_ready = ready_at <= Instant::now();
             let event = tokio::select! {
                 biased;
                 () = stopped(stop) => Event::Stop,
                 finding = finding(&mut self.pulse) => Event::Found(finding),
                 () = tokio::time::sleep_until((swept + step).into()), if self.kind == Kind::Run => Event::Sweep,
-                item = items.recv() => Event::Item(item),
-                result = &mut fetch => Event::Ended(result),
+                news = news(&mut self.heed) => Event::News(news),
+                () = tokio::time::sleep_until(ready_at.into()), if !is_ready => Event::Ready,
+                item = items.recv(), if is_ready => Event::Item(item),
+                result = &mut fetch, if ended.is_none() => Event::Ended(result),
                 () = self.link.receipt(&mut self.handler) => Event::Receipt,
             };
             match event {
-                Event::Item(Some(item)) => self.take(item, progress).await,
-                Event::Item(None) => {}
-                Event::Ended(result) => {
-                    // What it handed over before it ended is still in the queue.
-                    while let Ok(item) = items.try_recv() {
-                        self.take(item, progress).await;
-                    }
-                    return result.map(Some);
+                Event::Item(Some(item)) => {
+                    hearing.heard();
+                    self.take(item, progress).await;
                 }
-                Event::Receipt => {}
+                Event::Item(None) | Event::Ready | Event::Receipt => {}
+                Event::News(news) => self.heard(news).await,
+                Event::Ended(result) => ended = Some(result),
                 Event::Sweep => {
                     let elapsed = swept.elapsed();
                     swept = Instant::now();
-                    // A command that lives and has said something is no failing source, however long it is silent.
-                    let lives = self.handler.counts.objects > 0 || begun.elapsed() > self.settings.source.backoff_max.0;
-                    if is_stream && lives {
-                        self.baseline.last_success_at = super::now().unix_ms;
+                    if is_stream {
+                        self.listen(&hearing);
                     }
                     self.renew_step(elapsed).await;
                 }
@@ -157,16 +171,46 @@ impl Engine {
         }
     }
 
+    /// What has to be healed in this pass, and how fast.
+    fn begin_recovery(&mut self, is_stream: bool) {
+        if self.recovery.is_none() {
+            let waves = self.kind == Kind::Run && !is_stream;
+            self.recovery = Recovery::plan(&self.handler.ledger, self.settings.recovery.max_rate, waves);
+        }
+        if let Some(recovery) = &self.recovery {
+            let (service, lost, waves) =
+                (self.settings.name().as_str(), self.handler.ledger.broken(), recovery.waves());
+            info!(service, lost, waves, "restoring what was lost: {lost} values");
+        }
+        self.handler.heal_up_to = self.recovery.as_ref().map_or(Version(u64::MAX), Recovery::up_to);
+    }
+
+    /// Whether there is another wave to come, for which this one left something.
+    fn end_recovery(&mut self, went_well: bool) -> bool {
+        let goes_on = went_well
+            && self.link.failed.is_none()
+            && self.handler.counts.deferred > 0
+            && self.recovery.as_mut().is_some_and(Recovery::next_wave);
+        if !goes_on {
+            self.recovery = None;
+        }
+        goes_on
+    }
+
     async fn take(&mut self, item: Fetched, progress: Option<&Progress>) {
         let is_idle = matches!(item, Fetched::Idle);
+        let set = self.handler.counts.set;
         self.handler.take(item, super::now());
+        if let Some(recovery) = &mut self.recovery {
+            recovery.spend(self.handler.counts.set - set);
+        }
         if is_idle {
             self.flush().await;
             self.note_stream().await;
         } else {
             self.send_ready().await;
         }
-        if self.handler.ended && self.kind == Kind::Run && self.descriptor.writer.source == "stream" {
+        if self.handler.ended && self.kind == Kind::Run && self.is_stream() {
             self.end_of_stream_snapshot().await;
         }
         if let Some(progress) = progress {
@@ -175,47 +219,8 @@ impl Engine {
         }
     }
 
-    /// A stream is quiet, and all that it said is on its way: that is as good as a stream's pass gets. Told once a second.
-    async fn note_stream(&mut self) {
-        let now = super::now().unix_ms;
-        let told = self.descriptor.as_of.map_or(0, |as_of| as_of.0);
-        if self.handler.in_snapshot || now.saturating_sub(told) < 1000 {
-            return;
-        }
-        self.link.settle(&mut self.handler).await;
-        let mut report = PassReport { started_at: now, whole: true, ..PassReport::default() };
-        self.finish(&mut report, false, Duration::ZERO);
-        self.note(&report);
-    }
-
-    /// A stream said that its snapshot is complete; it goes on with deltas.
-    async fn end_of_stream_snapshot(&mut self) {
-        self.handler.ended = false;
-        self.flush().await;
-        let mut report = PassReport { started_at: super::now().unix_ms, ..PassReport::default() };
-        if self.handler.in_snapshot {
-            if self.handler.counts.unnamed == 0 {
-                report.refused = self.remove_vanished(&mut report.summary).await;
-            } else {
-                self.warn_incomplete();
-            }
-        }
-        self.handler.in_snapshot = false;
-        self.link.settle(&mut self.handler).await;
-        let complete = report.refused.is_none();
-        report.whole = true;
-        self.finish(&mut report, complete, Duration::ZERO);
-        self.note(&report);
-        if let Err(e) = self.save_baseline().await {
-            self.link.failed.get_or_insert(e);
-        }
-        self.log(&report);
-        self.link.booked = Booked::default();
-        self.handler.begin(false);
-    }
-
     /// Removes the objects that a complete snapshot did not name, unless the guard refuses.
-    async fn remove_vanished(&mut self, summary: &mut Summary) -> Option<String> {
+    pub(super) async fn remove_vanished(&mut self, summary: &mut Summary) -> Option<String> {
         let vanished = self.handler.vanished();
         let present = self.handler.ledger.len() as u64 - vanished.len() as u64;
         let limits = &self.settings.limits;
@@ -284,13 +289,16 @@ impl Engine {
 
     async fn send_ready(&mut self) {
         let ready = self.handler.output.take_ready();
+        if let Some(heed) = &mut self.heed {
+            ready.iter().for_each(|batch| heed.sent(batch.sets()));
+        }
         if !ready.is_empty() {
             let highest = self.handler.clock.last();
             self.link.write(&mut self.handler, ready, highest).await;
         }
     }
 
-    fn finish(&mut self, report: &mut PassReport, complete: bool, took: Duration) {
+    pub(super) fn finish(&mut self, report: &mut PassReport, complete: bool, took: Duration) {
         let (counts, booked, faults) = (&self.handler.counts, &self.link.booked, &self.handler.faults);
         faults.end(self.settings.name().as_str());
         let planned = self.plan().map(|plan| (plan.writes, plan.removes));
@@ -316,12 +324,12 @@ impl Engine {
         report.summary.error = report.error(self.settings.limits.max_failed);
     }
 
-    fn warn_incomplete(&self) {
+    pub(super) fn warn_incomplete(&self) {
         let (service, records) = (self.service(), self.handler.counts.unnamed);
         warn!(service, records, "{records} records say nothing of their object: this snapshot removes nothing");
     }
 
-    fn log(&mut self, report: &PassReport) {
+    pub(super) fn log(&mut self, report: &PassReport) {
         self.log_trouble(report);
         let (service, s) = (self.service(), &report.summary);
         info!(
@@ -342,7 +350,7 @@ impl Engine {
 
 impl Engine {
     /// A cause that stays is told when it begins and when it changes, not at every pass; and when it is over.
-    fn log_trouble(&mut self, report: &PassReport) {
+    pub(super) fn log_trouble(&mut self, report: &PassReport) {
         let trouble = report.source_error.clone().or_else(|| report.refused.clone());
         let service = self.settings.name().as_str();
         let Some(trouble) = trouble else {

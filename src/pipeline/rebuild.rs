@@ -73,6 +73,9 @@ fn take(ledger: &mut Ledger, clock: &mut Clock, raw: &RawHead, now: Now) -> Opti
         return None;
     }
     let slot = ledger.insert(&raw.id);
+    if let Some(len) = raw.len {
+        ledger.set_size(slot, len);
+    }
     let Some(head) = parse_head(&raw.head).ok().filter(|head| is_plausible(head.version, now)) else {
         ledger.set_broken(slot);
         return Some((slot, false));

@@ -65,6 +65,8 @@ pub struct PassReport {
     pub lost: u64,
     /// It was ended before its source was.
     pub interrupted: bool,
+    /// Values that were lost are left to the next pass, which follows at once.
+    pub unfinished: bool,
 }
 
 impl PassReport {

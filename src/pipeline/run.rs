@@ -9,8 +9,9 @@ use tracing::{debug, error, info, warn};
 use super::{
     backoff::Backoff,
     engine::{Engine, Opened},
+    heed::news,
     pass::finding,
-    report::PassReport,
+    schedule::{Outcome, Schedule},
     stopped,
 };
 use crate::{
@@ -125,8 +126,7 @@ async fn work(
     stop: &mut watch::Receiver<bool>,
     backoff: &mut Backoff,
 ) -> Option<StoreError> {
-    let retry = engine.settings.source.backoff_min.0;
-    let mut again = Backoff::new(retry, engine.settings.source.backoff_max.0);
+    let mut schedule = Schedule::new(&engine.settings.source, source.is_stream());
     loop {
         let begun = Instant::now();
         let report = engine.pass(source, stop, None).await;
@@ -139,7 +139,13 @@ async fn work(
         if *stop.borrow() {
             return None;
         }
-        let mut due = begun + wait_after(engine, source, &report, begun.elapsed(), &mut again);
+        let outcome = match &report {
+            report if report.unfinished => Outcome::Unfinished,
+            report if report.source_error.is_some() => Outcome::Failed,
+            _ => Outcome::Told,
+        };
+        let mut due = begun + schedule.next(outcome, begun.elapsed());
+        tell_circuit(engine.service(), &schedule);
         loop {
             match idle(engine, source, due, stop).await {
                 Woken::Stop => return None,
@@ -162,32 +168,17 @@ async fn work(
     }
 }
 
+/// A source that keeps failing is told of once, when it begins to be left alone.
+fn tell_circuit(service: &str, schedule: &Schedule) {
+    if schedule.has_just_opened() {
+        let (failures, pause_s) = (schedule.failures(), schedule.pause().as_secs_f64());
+        warn!(service, failures, pause_s, "the source failed {failures} times in a row: it is tried less often now");
+    }
+}
+
 /// Shortest time between two passes when values have to be healed.
 fn heal_gap(interval: Duration) -> Duration {
     (interval / 6).clamp(Duration::from_millis(500), Duration::from_secs(30))
-}
-
-/// How long after its beginning the next pass is due.
-fn wait_after(
-    engine: &Engine,
-    source: &dyn Source,
-    report: &PassReport,
-    took: Duration,
-    again: &mut Backoff,
-) -> Duration {
-    let interval = engine.settings.source.interval.0;
-    if source.is_stream() {
-        // One that lived for a while is started again at once.
-        if took > engine.settings.source.backoff_max.0 {
-            again.reset();
-        }
-        return took + again.next();
-    }
-    if report.source_error.is_some() {
-        return took + again.next().min(interval);
-    }
-    again.reset();
-    interval
 }
 
 /// Renews and books until something is to be done.
@@ -206,6 +197,7 @@ async fn idle(engine: &mut Engine, source: &mut dyn Source, due: Instant, stop: 
                 swept = Instant::now();
                 engine.renew_step(elapsed).await;
             }
+            news = news(&mut engine.heed) => engine.heard(news).await,
             () = source.changed() => return Woken::Changed,
             () = tokio::time::sleep_until(due.into()) => return Woken::Due,
         }

@@ -14,6 +14,9 @@ pub struct Limits {
     pub max_content: Size,
     /// Largest binary content of one object, before base64.
     pub max_binary: Size,
+    /// Most bytes of all values of the service together. An object that would exceed it counts as failed and keeps its
+    /// last good content: sessions evicted from a shared Redis are worse than missing tabs.
+    pub max_total: Size,
     /// Largest share of a service's objects that may vanish at once (from 20 objects on; a fall to zero never may). More
     /// is taken for a fault of the source, refused and reported.
     pub max_shrink: Percent,
@@ -28,6 +31,7 @@ impl Default for Limits {
         Self {
             max_content: Size::kib(256),
             max_binary: Size::mib(1),
+            max_total: Size::mib(512),
             max_shrink: Percent(20.0),
             shrink_confirm: HumanDuration::from_secs(3600),
             max_failed: Percent(1.0),

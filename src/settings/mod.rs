@@ -7,6 +7,7 @@
 mod content;
 mod limits;
 mod log;
+mod recovery;
 mod redis;
 mod redis_url;
 mod reference;
@@ -30,6 +31,7 @@ pub use self::{
     content::ContentSettings,
     limits::Limits,
     log::{Log, LogFormat},
+    recovery::Recovery,
     redis::Redis,
     redis_url::RedisUrl,
     reference::config_reference,
@@ -65,6 +67,9 @@ pub struct Settings {
     /// How what is in Redis is checked again.
     #[serde(default)]
     pub verify: Verify,
+    /// How what Redis lost is written again.
+    #[serde(default)]
+    pub recovery: Recovery,
     /// What is too much, too large or too bad to be believed.
     #[serde(default)]
     pub limits: Limits,
@@ -88,6 +93,7 @@ impl Settings {
             source: Source::default(),
             content: ContentSettings::default(),
             verify: Verify::default(),
+            recovery: Recovery::default(),
             limits: Limits::default(),
             writer: Writer::default(),
             log: Log::default(),

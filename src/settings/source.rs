@@ -37,7 +37,20 @@ pub struct Source {
     pub backoff_min: HumanDuration,
     /// Longest pause before a `stream` command is started again.
     pub backoff_max: HumanDuration,
+    /// After so many failures in a row the source is left alone, but for one try every `breaker_pause` (a change of a
+    /// watched file is a try, too); the first that goes well ends it. 0: never.
+    pub breaker_failures: u32,
+    /// How long a source that keeps failing is left alone between two tries; jittered by a quarter. Default: five times
+    /// `interval`, at most 5m, for `stream` 5m.
+    pub breaker_pause: Option<HumanDuration>,
+    /// For `stream`: how often it says something at the least, be it `{"heartbeat": true}`. Silent for longer, it counts
+    /// as failed until it is heard again, so that a dead pusher is told and a quiet weekend is not. Default: silence is no
+    /// failure.
+    pub expect_every: Option<HumanDuration>,
 }
+
+/// Longest pause of the circuit breaker where none is set.
+const BREAKER_PAUSE: Duration = Duration::from_secs(300);
 
 impl Source {
     /// How long one run may take: `source.timeout`, else 30 s for `exec`, else no limit.
@@ -46,6 +59,15 @@ impl Source {
             (Some(timeout), _) => Some(timeout.0),
             (None, SourceKind::Exec) => Some(EXEC_TIMEOUT),
             (None, _) => None,
+        }
+    }
+
+    /// How long a source that keeps failing is left alone: `source.breaker_pause`, else five intervals, at most 5 min.
+    pub fn breaker_pause(&self) -> Duration {
+        match (self.breaker_pause, self.kind) {
+            (Some(pause), _) => pause.0,
+            (None, SourceKind::Stream) => BREAKER_PAUSE,
+            (None, _) => (self.interval.0 * 5).min(BREAKER_PAUSE),
         }
     }
 }
@@ -62,6 +84,9 @@ impl Default for Source {
             complete: false,
             backoff_min: HumanDuration::from_secs(1),
             backoff_max: HumanDuration::from_secs(60),
+            breaker_failures: 5,
+            breaker_pause: None,
+            expect_every: None,
         }
     }
 }

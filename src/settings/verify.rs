@@ -17,6 +17,11 @@ pub struct Verify {
     /// How often each key is compared with what it should hold, healed where it differs, and its lifetime extended;
     /// spread over the whole period. Less than `content.ttl`. Default: the smaller of `content.ttl` / 2 and 30m.
     pub every: Option<HumanDuration>,
+    /// Listen to the server's keyspace events, so that a key that is evicted, deleted or overwritten is healed at once
+    /// and not by its next renewal. The server has to send them (`notify-keyspace-events` with `K$gxe`, which its
+    /// operator sets), and the ACL user needs `psubscribe` (`ralphext acl` has it then). Costs one small message for
+    /// each of the service's writes.
+    pub keyspace_events: bool,
 }
 
 impl Verify {

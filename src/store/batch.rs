@@ -34,6 +34,11 @@ impl Batch {
     pub fn is_empty(&self) -> bool {
         self.commands == 0
     }
+
+    /// Objects with a value set, by the caller's own numbers.
+    pub fn sets(&self) -> &[u32] {
+        &self.touched.sets
+    }
 }
 
 /// Makes batches of one service, within the bounds of `redis.batch_commands` and `redis.batch_bytes`.

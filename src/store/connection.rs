@@ -92,6 +92,16 @@ impl Connection {
         answer
     }
 
+    /// The next message of a subscription; none where none has come within `time`. What had come of one by then is kept
+    /// for the next call.
+    pub(super) fn message_within(&mut self, time: Duration) -> RedisResult<Option<Value>> {
+        self.stream.until(Instant::now() + time);
+        match self.parser.parse_value(&mut self.stream) {
+            Err(e) if e.is_timeout() => Ok(None),
+            message => message.map(Some),
+        }
+    }
+
     /// `AUTH`, `SELECT` and what is asked for.
     fn greet(&mut self, login: &Login, ask: Ask) -> Result<(), StoreError> {
         if login.password.is_some() || login.username.is_some() {

@@ -60,12 +60,13 @@ pub fn probe(target: &Target, prefix: &str, service: &ServiceName) -> Result<Pro
 fn permissions(connection: &mut Connection, target: &Target, keys: &Keys) -> Result<Vec<String>, StoreError> {
     let key = format!("{}@probe", keys.object_prefix());
     let key = key.as_str();
-    let tries: [&[&str]; 18] = [
+    let tries: [&[&str]; 19] = [
         &["SET", key, "1", "PX", "1000"],
         &["GET", key],
         &["MGET", key],
         &["GETRANGE", key, "0", "1"],
         &["PTTL", key],
+        &["STRLEN", key],
         &["PEXPIRE", key, "1000"],
         &["SCAN", "0", "MATCH", keys.descriptor(), "COUNT", "1"],
         &["ZADD", keys.index(), "XX", "0", "@probe"],

@@ -16,9 +16,19 @@ pub struct RawHead {
     pub head: Vec<u8>,
     /// Ms left; -1 without TTL, -2 without key (`PTTL`).
     pub pttl: i64,
+    /// Bytes of the value (`STRLEN`), asked for some keys only: enough to know how many all have.
+    pub len: Option<usize>,
 }
 
-/// Walks all objects: `SCAN`, then the first `len` bytes and the TTL of each, in pipelines.
+/// Keys whose length is asked: the first ones, then one of some.
+const LENGTHS: usize = 1000;
+const LENGTH_OF_EACH: usize = 16;
+
+fn is_measured(at: usize) -> bool {
+    at < LENGTHS || at.is_multiple_of(LENGTH_OF_EACH)
+}
+
+/// Walks all objects: `SCAN`, then the first `len` bytes and the TTL of each, and the length of some, in pipelines.
 ///
 /// Each step asks for the next keys first and for the heads of the last ones after it, and the heads are taken while the
 /// server works on the step behind: neither side waits for the other.
@@ -34,6 +44,7 @@ pub(super) fn scan(
     let mut before: Vec<Vec<u8>> = Vec::new();
     let mut next = Some(0);
     let mut now: Vec<Vec<u8>> = Vec::new();
+    let (mut asked, mut taken) = (0, 0);
     while next.is_some() || !now.is_empty() {
         request.clear();
         if let Some(cursor) = next {
@@ -42,9 +53,13 @@ pub(super) fn scan(
         for key in &now {
             command(&mut request, &[b"GETRANGE", key, b"0", last.as_bytes()]);
             command(&mut request, &[b"PTTL", key]);
+            if is_measured(asked) {
+                command(&mut request, &[b"STRLEN", key]);
+            }
+            asked += 1;
         }
         connection.send_packed_command(&request)?;
-        take_heads(connection, keys, &before, &mut each)?;
+        take_heads(connection, keys, &before, &mut taken, &mut each)?;
         before = std::mem::take(&mut now);
         if next.is_some() {
             let (cursor, mut found) = read_keys(connection)?;
@@ -52,7 +67,7 @@ pub(super) fn scan(
             (next, now) = ((cursor != 0).then_some(cursor), found);
         }
     }
-    take_heads(connection, keys, &before, &mut each)
+    take_heads(connection, keys, &before, &mut taken, &mut each)
 }
 
 fn ask_keys(out: &mut Vec<u8>, cursor: u64, pattern: &str) {
@@ -76,6 +91,7 @@ fn take_heads(
     connection: &mut Connection,
     keys: &Keys,
     asked: &[Vec<u8>],
+    taken: &mut usize,
     each: &mut impl FnMut(RawHead),
 ) -> Result<(), RedisError> {
     for id in asked.iter().filter_map(|key| keys.id_of(key)) {
@@ -89,7 +105,14 @@ fn take_heads(
             Value::Int(ms) => ms,
             other => return Err(refused(other)),
         };
-        each(RawHead { id: id.to_owned(), head, pttl });
+        let len = match is_measured(*taken).then(|| connection.recv_response()).transpose()? {
+            None => None,
+            Some(Value::Int(bytes)) => usize::try_from(bytes).ok(),
+            Some(Value::ServerError(e)) if e.code() == "WRONGTYPE" => None,
+            Some(other) => return Err(refused(other)),
+        };
+        *taken += 1;
+        each(RawHead { id: id.to_owned(), head, pttl, len });
     }
     Ok(())
 }

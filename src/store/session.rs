@@ -177,6 +177,12 @@ impl Session {
         Ok(set == 1)
     }
 
+    /// The values of these objects (`MGET`).
+    pub fn values(&mut self, ids: &[String]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let keys: Vec<String> = ids.iter().map(|id| format!("{}{id}", self.keys.object_prefix())).collect();
+        self.call(|c| redis::cmd("MGET").arg(&keys).query(c))
+    }
+
     /// Walks all objects of the service; see [`RawHead`]. One may be named twice (`SCAN`).
     pub fn scan_heads(&mut self, len: usize, each: impl FnMut(RawHead)) -> Result<(), StoreError> {
         let keys = self.keys.clone();

@@ -22,10 +22,16 @@ mod changes;
 mod faults;
 /// Whatever happens to the keys, they come back (how we know 5 and 6).
 mod healing;
+/// With keyspace events, at once.
+mod keyspace;
 /// One writer at a time.
 mod lease;
+/// Sources that keep failing, or fall silent.
+mod patience;
 /// Bad Redis, under a running sidecar (how we know 9).
 mod recovery;
+/// What was lost is restored at a bounded rate, and memory is bounded.
+mod restoring;
 /// Too much gone at once is not believed.
 mod shrink;
 /// Unchanged content is not written (how we know 2 and 4).

@@ -16,7 +16,7 @@ const TIERS: [&[&str]; 10] = [
     &["settings"],
     &["telemetry"],
     &["store"],
-    &["sources", "identity", "render", "envelope", "decision", "registry", "events", "config"],
+    &["sources", "spool", "identity", "render", "envelope", "decision", "registry", "events", "config"],
     &["pipeline"],
     &["admin"],
     &["app"],

@@ -1,0 +1,57 @@
+//! How a service presents itself before it has done anything: its descriptor, and its writer's name. It must not know what
+//! happens later.
+
+use super::engine::Kind;
+use crate::{
+    registry::{Counts, Descriptor, Mode, SCHEMA, ServiceStatus, Stamp, WriterInfo},
+    settings::{Settings, SourceKind},
+};
+
+/// Names this writer in the lease: host, process, and a random part.
+pub(super) fn instance() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host: String = host.trim().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(63).collect();
+    let host = if host.is_empty() { "host".to_owned() } else { host };
+    format!("{host}-{}-{:08x}", std::process::id(), fastrand::u32(..))
+}
+
+/// The descriptor that a service begins with.
+pub(super) fn descriptor(settings: &Settings, kind: Kind, token: &str) -> Descriptor {
+    let service = &settings.service;
+    let interval = settings.source.interval.0;
+    let stale_after = match kind {
+        // A pass may be late by its own length, and fail once, before anybody needs to be told.
+        Kind::Run if settings.source.kind != SourceKind::Stream => {
+            interval * 3 + settings.source.timeout().unwrap_or_default()
+        }
+        Kind::Run if let Some(expected) = settings.source.expect_every => expected.0 * 3,
+        _ => settings.content.ttl.0,
+    };
+    Descriptor {
+        schema: SCHEMA.to_owned(),
+        service: service.name.to_string(),
+        title: service.title.clone().unwrap_or_else(|| service.name.to_string()),
+        description: service.description.clone(),
+        owner: service.owner.clone(),
+        docs_url: service.docs_url.clone(),
+        models: service.models.clone(),
+        status: ServiceStatus::Starting,
+        as_of: None,
+        heartbeat_at: Stamp(super::now().unix_ms),
+        heartbeat_every: (kind == Kind::Run).then(|| settings.writer.heartbeat.as_secs_f64()),
+        stale_after: stale_after.as_secs_f64(),
+        ttl: settings.content.ttl.as_secs_f64(),
+        last_success_at: None,
+        last_error: None,
+        counts: Counts::default(),
+        last_pass: None,
+        failed_objects: Vec::new(),
+        writer: WriterInfo {
+            instance: token.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            epoch: 0,
+            mode: if kind == Kind::Run { Mode::Run } else { Mode::Once },
+            source: settings.source.kind.to_string(),
+        },
+    }
+}

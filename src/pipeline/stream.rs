@@ -1,0 +1,107 @@
+//! What is different about a source that tells changes: its snapshots within, its quiet moments, its silence. It must not
+//! know how a pass ends.
+
+use std::time::{Duration, Instant};
+
+use super::{engine::Engine, link::Booked, report::PassReport};
+use crate::settings::HumanDuration;
+
+/// How well a stream is heard.
+#[derive(Debug)]
+pub(super) struct Hearing {
+    begun: Instant,
+    last: Instant,
+}
+
+impl Hearing {
+    pub(super) fn begin() -> Self {
+        Self { begun: Instant::now(), last: Instant::now() }
+    }
+
+    /// Something was said, be it a heartbeat.
+    pub(super) fn heard(&mut self) {
+        self.last = Instant::now();
+    }
+}
+
+impl Engine {
+    /// Whether the source tells changes, as its kind says.
+    pub(super) fn is_stream(&self) -> bool {
+        self.settings.source.kind == crate::settings::SourceKind::Stream
+    }
+
+    /// A stream is quiet, and all that it said is on its way: that is as good as a stream's pass gets. Told once a second.
+    pub(super) async fn note_stream(&mut self) {
+        let now = super::now().unix_ms;
+        let told = self.descriptor.as_of.map_or(0, |as_of| as_of.0);
+        if self.handler.in_snapshot || (now.saturating_sub(told) < 1000 && !self.silent) {
+            return;
+        }
+        self.silent = false;
+        self.link.settle(&mut self.handler).await;
+        let mut report = PassReport { started_at: now, whole: true, ..PassReport::default() };
+        self.finish(&mut report, false, Duration::ZERO);
+        self.note(&report);
+        self.log_trouble(&report);
+    }
+
+    /// A stream said that its snapshot is complete; it goes on with deltas.
+    pub(super) async fn end_of_stream_snapshot(&mut self) {
+        self.handler.ended = false;
+        self.flush().await;
+        let mut report = PassReport { started_at: super::now().unix_ms, ..PassReport::default() };
+        if self.handler.in_snapshot {
+            if self.handler.counts.unnamed == 0 {
+                report.refused = self.remove_vanished(&mut report.summary).await;
+            } else {
+                self.warn_incomplete();
+            }
+        }
+        self.handler.in_snapshot = false;
+        self.link.settle(&mut self.handler).await;
+        let complete = report.refused.is_none();
+        report.whole = true;
+        self.finish(&mut report, complete, Duration::ZERO);
+        self.note(&report);
+        if let Err(e) = self.save_baseline().await {
+            self.link.failed.get_or_insert(e);
+        }
+        self.log(&report);
+        self.link.booked = Booked::default();
+        self.handler.begin(false);
+    }
+
+    /// Judges a running stream by what was heard of it: it confirms what stands in Redis, unless it is silent for longer
+    /// than `source.expect_every`.
+    pub(super) fn listen(&mut self, hearing: &Hearing) {
+        let silent = hearing.last.elapsed();
+        match self.settings.source.expect_every {
+            Some(expected) if silent > expected.0 => self.tell_silence(expected),
+            Some(_) => self.baseline.last_success_at = super::now().unix_ms - silent.as_millis() as u64,
+            // A command that lives and has said something is no failing source, however long it is silent.
+            None => {
+                let lives =
+                    self.handler.counts.objects > 0 || hearing.begun.elapsed() > self.settings.source.backoff_max.0;
+                if lives {
+                    self.baseline.last_success_at = super::now().unix_ms;
+                }
+            }
+        }
+    }
+
+    fn tell_silence(&mut self, expected: HumanDuration) {
+        if std::mem::replace(&mut self.silent, true) {
+            return;
+        }
+        let cause = format!("the stream is silent for longer than source.expect_every ({expected})");
+        let hint = "hint: is it still working? let it print {\"heartbeat\": true} when there is nothing new";
+        let report = PassReport {
+            started_at: super::now().unix_ms,
+            source_error: Some(format!("{cause}\n{hint}")),
+            public_error: Some(cause),
+            ..PassReport::default()
+        };
+        self.note(&report);
+        self.log_trouble(&report);
+    }
+}
