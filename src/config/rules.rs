@@ -192,12 +192,9 @@ impl<'a> Rules<'a> {
             }
         }
         let limits = &self.settings.limits;
-        if limits.max_total < limits.max_content {
+        if limits.max_content.0 <= 256 << 20 && limits.max_total < limits.max_content {
             let reason = format!("it is less than limits.max_content ({})", limits.max_content);
             self.refuse(&["limits.max_total", "limits.max_content"], reason, "write \"512MiB\"");
-        }
-        if self.settings.recovery.max_rate == 0 {
-            self.refuse(&["recovery.max_rate"], "nothing would ever be restored", "write 20000");
         }
     }
 

@@ -275,6 +275,15 @@ const IMPOSSIBLE: &[(&str, &str)] = &[
         "f.toml:5: limits.max_content = \"1GiB\": it has to be from 1 byte to 256MiB\n",
     ),
     (
+        "[limits]\nmax_total = \"1KiB\"",
+        "f.toml:5: limits.max_total = \"1KiB\": it is less than limits.max_content (256KiB)\nhint: write \"512MiB\"",
+    ),
+    ("[recovery]\nmax_rate = 0", "f.toml:5: recovery.max_rate = 0: a whole number from 1"),
+    (
+        "[source]\nkind = \"exec\"\ncommand = [\"x\"]\nexpect_every = \"5m\"",
+        "f.toml:5: source.expect_every = \"5m\": kind exec has no use for it\n",
+    ),
+    (
         "[limits]\nmax_failed = \"101%\"",
         "f.toml:5: limits.max_failed = \"101%\": it is no share: it is not between 0% and 100%\nhint: write 0% to 100%",
     ),
