@@ -48,6 +48,8 @@ pub(super) struct Connection {
     db: i64,
     place: Place,
     is_open: bool,
+    /// Whether the server has yet to answer for the first time.
+    is_new: bool,
 }
 
 impl Connection {
@@ -62,7 +64,7 @@ impl Connection {
     ) -> Result<Self, StoreError> {
         let stream = Stream::open(place, tls, deadline)?;
         let (parser, end, place) = (Parser::new(), Some(deadline), place.clone());
-        let mut connection = Self { stream, parser, limit, end, db: login.db, place, is_open: true };
+        let mut connection = Self { stream, parser, limit, end, db: login.db, place, is_open: true, is_new: true };
         connection.greet(login, ask)?;
         connection.end = None;
         Ok(connection)
@@ -143,7 +145,9 @@ impl Connection {
         let answer = self.hear();
         // Where it hung up on us, what it said before that tells why.
         match (sent, answer) {
-            (Err(e), Err(told)) if told.class == FailureClass::Unreachable => Err(self.explain(&e)),
+            (Err(e), Err(told)) if told.class == FailureClass::Unreachable && !told.has_own_hint() => {
+                Err(self.explain(&e))
+            }
             (_, answer) => answer,
         }
     }
@@ -155,7 +159,7 @@ impl Connection {
                 return Err(StoreError::new(FailureClass::Settings, &address, "it speaks TLS")
                     .hinting("write rediss:// in redis.url"));
             }
-            Err(e) if e.kind() == ErrorKind::UnexpectedEof => {
+            Err(e) if self.is_new && matches!(e.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) => {
                 return Err(StoreError::new(FailureClass::Unreachable, &address, "it closed the connection at once")
                     .hinting("is it a TLS port? Then write rediss:// in redis.url; else see the server's log"));
             }
@@ -164,7 +168,10 @@ impl Connection {
         }
         match self.recv_response() {
             Ok(Value::ServerError(e)) => Err(StoreError::from_redis(&address, &RedisError::from(e))),
-            Ok(value) => Ok(value),
+            Ok(value) => {
+                self.is_new = false;
+                Ok(value)
+            }
             Err(e) => Err(self.explain(&e)),
         }
     }

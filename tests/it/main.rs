@@ -41,6 +41,13 @@ mod versions;
 
 /// What may stand in a tab: JSON, cards, HTML, Markdown, text, files.
 mod content;
+/// Every way to a server, the whole round on each: write, skip, renew, remove, read back; failover.
+mod matrix;
+/// Sentinels that are down, frozen, wrong; a master that is cut off.
+mod sentinel;
+/// Certificates, and what is wrong with them.
+mod tls;
+
 /// Several services in one process.
 mod services;
 /// Standard input and the file watch.

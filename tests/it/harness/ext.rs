@@ -11,7 +11,7 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{DEADLINE, Outcome, Redis, Running, ndjson};
+use super::{DEADLINE, Outcome, Redis, Running, Watched, ndjson, sentinel::MASTER};
 
 /// A configuration and a place for its source; by default the service `hwinfo` on the file `objects.ndjson`.
 pub struct Ext {
@@ -35,9 +35,20 @@ impl Ext {
         ext.set("service", "hwinfo").set("redis.url", url).set("source.kind", "file").set("source.path", path)
     }
 
+    /// The service `hwinfo` on the master that sentinels name.
+    pub fn watched(watched: &Watched) -> Self {
+        let ext = Self::at(&format!("{}://{MASTER}/0", watched.scheme()));
+        ext.set("redis.sentinel.master", MASTER).set("redis.sentinel.nodes", watched.nodes())
+    }
+
+    /// Passes and heartbeats of a second and a lease of three, for tests of `run`.
+    pub fn briskly(self) -> Self {
+        self.set("source.interval", "1s").set("writer.heartbeat", "1s").set("writer.lease", "3s")
+    }
+
     /// As [`Ext::new`], with passes and heartbeats of a second and a lease of three, for tests of `run`.
     pub fn brisk(redis: &Redis) -> Self {
-        Self::new(redis).set("source.interval", "1s").set("writer.heartbeat", "1s").set("writer.lease", "3s")
+        Self::new(redis).briskly()
     }
 
     /// Sets one configuration key (dotted) to a string, number, boolean or list.

@@ -5,9 +5,11 @@ mod contract;
 mod ext;
 mod figures;
 mod journal;
+mod pki;
 mod process;
 mod proxy;
 mod redis;
+mod sentinel;
 mod walk;
 mod watch;
 mod witness;
@@ -21,9 +23,11 @@ pub use self::{
     ext::{Ext, binary},
     figures::{Figures, Vitals, is_soak, minutes, percentile},
     journal::Journal,
+    pki::{Pair, Pki},
     process::{Outcome, Running, signal},
     proxy::{Act, Cut, Proxy, Way},
-    redis::Redis,
+    redis::{Login, Redis, WithTls, has_tls},
+    sentinel::Watched,
     walk::{Still, Walk, Walker, now},
     watch::Watch,
     witness::Witness,

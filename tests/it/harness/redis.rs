@@ -6,6 +6,7 @@ use std::{
     net::TcpListener,
     path::PathBuf,
     process::{Child, Command, Stdio},
+    sync::OnceLock,
     time::{Duration, Instant},
 };
 
@@ -13,14 +14,29 @@ use redis::{Connection, FromRedisValue, RedisResult};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{DEADLINE, Envelope, signal};
+use super::{DEADLINE, Envelope, Pki, signal};
 
 /// A private server on an own port and an own unix socket, without persistence, with keyspace events on; killed on drop.
 pub struct Redis {
     dir: TempDir,
     port: u16,
-    password: Option<String>,
+    tls_port: Option<u16>,
+    login: Login,
     child: Option<Child>,
+}
+
+/// How the tests themselves log in.
+#[derive(Debug, Clone, Default)]
+pub struct Login {
+    pub user: Option<String>,
+    pub password: Option<String>,
+}
+
+/// TLS beside plain TCP, and whether clients have to show a certificate.
+#[derive(Clone, Copy)]
+pub struct WithTls<'a> {
+    pub pki: &'a Pki,
+    pub mutual: bool,
 }
 
 impl Redis {
@@ -31,30 +47,44 @@ impl Redis {
 
     /// Starts a server with more lines in its configuration.
     pub fn with(lines: &[&str]) -> Self {
-        Self::build(lines, None)
+        Self::build(lines, Login::default(), None)
+    }
+
+    /// Starts a server that speaks TLS too; see [`has_tls`].
+    pub fn with_tls(lines: &[&str], tls: WithTls<'_>) -> Self {
+        Self::build(lines, Login::default(), Some(tls))
     }
 
     /// Starts a server that wants a password.
     pub fn with_password(password: &str) -> Self {
-        Self::build(&[&format!("requirepass {password}")], Some(password))
+        let login = Login { user: None, password: Some(password.to_owned()) };
+        Self::build(&[&format!("requirepass {password}")], login, None)
     }
 
     /// Starts a replica of `master` and waits until it is in step.
     pub fn replica_of(master: &Self) -> Self {
         let replica = Self::with(&[&format!("replicaof 127.0.0.1 {}", master.port)]);
-        super::eventually("the replica is in step", || {
-            replica.cmd::<String>(&["INFO", "replication"]).contains("master_link_status:up")
-        });
+        replica.wait_until_in_step();
         replica
     }
 
-    fn build(lines: &[&str], password: Option<&str>) -> Self {
+    /// Waits until a replica has caught up with its master.
+    pub fn wait_until_in_step(&self) {
+        super::eventually("the replica is in step", || {
+            self.cmd::<String>(&["INFO", "replication"]).contains("master_link_status:up")
+        });
+    }
+
+    /// Starts a server on which the tests log in as `login`.
+    pub fn build(lines: &[&str], login: Login, tls: Option<WithTls<'_>>) -> Self {
         for _ in 0..10 {
             let dir = tempfile::Builder::new().prefix("redis-").tempdir().expect("a directory for the server");
-            let mut server = Self { port: free_port(), dir, password: password.map(str::to_owned), child: None };
+            let tls_port = tls.map(|_| free_port());
+            let mut server = Self { port: free_port(), tls_port, dir, login: login.clone(), child: None };
+            let with_tls = tls.zip(tls_port).map(|(tls, port)| tls.pki.lines(port, tls.mutual)).unwrap_or_default();
             let config = format!(
                 "port {}\nbind 127.0.0.1\nunixsocket {}\nsave \"\"\nappendonly no\ndir {}\nloglevel notice\n\
-                 notify-keyspace-events KEA\n{}\n",
+                 notify-keyspace-events KEA\n{with_tls}{}\n",
                 server.port,
                 server.socket().display(),
                 server.dir.path().display(),
@@ -96,9 +126,20 @@ impl Redis {
         format!("redis://127.0.0.1:{}/0", self.port)
     }
 
-    /// The port that it listens on.
+    /// `rediss://` URL over TLS.
+    #[track_caller]
+    pub fn tls_url(&self) -> String {
+        format!("rediss://127.0.0.1:{}/0", self.tls_port.expect("it was started with TLS"))
+    }
+
+    /// The port that it listens on, without TLS.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Its port with TLS, if it has one.
+    pub fn tls_port(&self) -> Option<u16> {
+        self.tls_port
     }
 
     /// `unix://` URL of the socket.
@@ -118,8 +159,9 @@ impl Redis {
 
     /// A fresh connection over the unix socket, with all rights.
     pub fn connect(&self) -> RedisResult<Connection> {
-        let pass = self.password.as_ref().map(|p| format!("?pass={p}")).unwrap_or_default();
-        redis::Client::open(format!("redis+unix://{}{pass}", self.socket().display()))?
+        let user = self.login.user.as_ref().map(|u| format!("&user={u}")).unwrap_or_default();
+        let pass = self.login.password.as_ref().map(|p| format!("&pass={p}")).unwrap_or_default();
+        redis::Client::open(format!("redis+unix://{}?db=0{user}{pass}", self.socket().display()))?
             .get_connection_with_timeout(Duration::from_secs(10))
     }
 
@@ -252,7 +294,7 @@ pub fn is_object_of(key: &str, prefix: &str) -> bool {
 }
 
 /// The server under test: the one that `RALPHEXT_TEST_SERVER` names (`make test-all` runs everything on Valkey too).
-fn server_binary() -> String {
+pub fn server_binary() -> String {
     if let Ok(path) = std::env::var("RALPHEXT_TEST_SERVER") {
         return path;
     }
@@ -266,8 +308,24 @@ fn server_binary() -> String {
         .unwrap_or_else(|| panic!("neither redis-server nor valkey-server is on the PATH\nhint: run `make setup`"))
 }
 
+/// Whether the server under test was built with TLS; tests that need it are skipped with a word otherwise.
+pub fn has_tls() -> bool {
+    static HAS: OnceLock<bool> = OnceLock::new();
+    *HAS.get_or_init(|| {
+        // The first directive that it does not know ends it, and is named.
+        let output = Command::new(server_binary()).args(["--tls-port", "0", "--no-such-directive", "1"]).output();
+        let output = output.expect("the server starts");
+        let told = [output.stdout, output.stderr].concat();
+        let has = String::from_utf8_lossy(&told).contains("no-such-directive");
+        if !has {
+            eprintln!("skipped: {} was built without TLS", server_binary());
+        }
+        has
+    })
+}
+
 /// A port below the range from which outgoing connections take theirs, so that a restart finds it free again.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     loop {
         let port = fastrand::u16(10_000..32_000);
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
