@@ -309,6 +309,7 @@ pub fn server_binary() -> String {
 }
 
 /// Whether the server under test was built with TLS; tests that need it are skipped with a word otherwise.
+#[expect(clippy::print_stderr, reason = "whoever reads the test's output is to know what was not tried")]
 pub fn has_tls() -> bool {
     static HAS: OnceLock<bool> = OnceLock::new();
     *HAS.get_or_init(|| {
