@@ -103,6 +103,8 @@ pub enum Verb {
     Ls(Ls),
     /// Tell why an object's key is as it is
     Explain(Object),
+    /// Approve the deletion of objects that the shrink guard has refused
+    ApproveShrink(ApproveShrink),
     /// Print one of the published schemas
     Schema(Schema),
     /// Print completions for a shell
@@ -168,6 +170,19 @@ pub struct Object {
 pub struct Ls {
     /// The service whose objects are listed; without it, all services
     pub service: Option<String>,
+}
+
+/// See [`Verb::ApproveShrink`].
+#[derive(Debug, Args)]
+pub struct ApproveShrink {
+    /// The service
+    pub service: String,
+    /// Approve that no object is left
+    #[arg(long)]
+    pub to_zero: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
 }
 
 /// See [`Verb::Schema`].

@@ -1,5 +1,6 @@
 //! The command line: one file per verb. It must not know how anything works, only what to ask for and how to show it.
 
+mod approve;
 mod args;
 mod check;
 mod completions;
@@ -58,6 +59,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Verb::Get(args) => get::get(&globals, &args),
         Verb::Ls(args) => ls::ls(&globals, &args),
         Verb::Explain(args) => explain::explain(&globals, &args),
+        Verb::ApproveShrink(args) => approve::approve_shrink(&globals, &args),
         Verb::Schema(args) => schema::schema(&args),
         Verb::Completions(args) => completions::completions(&args),
         Verb::Demo(args) => demo::demo(&args),

@@ -67,11 +67,17 @@ pub fn with_source(
     Ok(())
 }
 
-/// The Redis to read from; no service need be configured.
-pub fn reader(globals: &Globals) -> Result<Reader, Failure> {
+/// The Redis to look at, and the keys' prefix; no service need be configured. Nothing is sent.
+pub fn redis(globals: &Globals) -> Result<(Target, String), Failure> {
     let connection = config::load_connection(&request(globals))?;
     telemetry::init(&connection.log).map_err(|e| Failure::told(Exit::Usage, e))?;
-    Ok(Reader::open(Target::new(&connection.redis)?, &connection.redis.prefix)?)
+    Ok((Target::new(&connection.redis)?, connection.redis.prefix))
+}
+
+/// The Redis to read from; no service need be configured.
+pub fn reader(globals: &Globals) -> Result<Reader, Failure> {
+    let (target, prefix) = redis(globals)?;
+    Ok(Reader::open(target, &prefix)?)
 }
 
 /// A service's name as it was typed.

@@ -74,6 +74,8 @@ pub struct Engine {
     pub(super) link: Link,
     pub(super) sweep: Sweep,
     pub(super) baseline: Baseline,
+    /// What `@baseline` held when it was last looked at.
+    pub(super) baseline_in_redis: Option<Vec<u8>>,
     pub(super) descriptor: Descriptor,
     pub(super) pulse: Option<Pulse>,
     /// What is wrong with the source, as it was logged.
@@ -118,6 +120,7 @@ impl Engine {
         Ok(Self {
             sweep: Sweep::new(settings.verify_every()),
             baseline: Baseline::default(),
+            baseline_in_redis: None,
             descriptor: descriptor(&settings, kind, &token),
             pulse: None,
             trouble: None,
@@ -212,14 +215,7 @@ impl Engine {
         self.handler = handler;
         let (found, (baseline, canary)) = (found?, memory?);
         self.link.confirmed = Version(canary.unwrap_or(0));
-        if let Some(text) = baseline {
-            match serde_json::from_str(&text) {
-                Ok(baseline) => self.baseline = baseline,
-                Err(e) => {
-                    warn!(service = self.service(), error = %e, "the shrink guard's memory cannot be read; it begins anew");
-                }
-            }
-        }
+        self.recall(baseline);
         if self.baseline.last_success_at > 0 {
             self.descriptor.last_success_at = Some(Stamp(self.baseline.last_success_at));
         }
@@ -277,7 +273,7 @@ impl Engine {
             d.status = ServiceStatus::Ok;
             d.last_error = None;
             self.baseline.last_success_at = report.started_at;
-        } else if let Some(message) = report.error(max_failed).filter(|_| !report.interrupted) {
+        } else if let Some(message) = report.public(max_failed).filter(|_| !report.interrupted) {
             let since = d.last_error.as_ref().map_or(Stamp(now), |e| e.since);
             let message = message.chars().take(500).collect();
             d.last_error = Some(LastError { at: Stamp(now), since, message });
@@ -290,14 +286,6 @@ impl Engine {
     pub(super) fn is_too_stale(&self) -> bool {
         let age = super::now().unix_ms.saturating_sub(self.baseline.last_success_at);
         self.baseline.last_success_at > 0 && u128::from(age) > self.settings.content.max_stale.as_millis()
-    }
-
-    /// Writes the baseline, while the fence is ours.
-    pub(super) async fn save_baseline(&mut self) -> Result<(), StoreError> {
-        let epoch = self.handler.epoch;
-        // Numbers only: cannot fail to serialise.
-        let text = serde_json::to_string(&self.baseline).unwrap_or_default();
-        self.control(move |session| session.set_baseline(epoch, &text)).await.map(drop)
     }
 
     /// Publishes the last state and hands the lease back, so that the next writer need not wait.

@@ -27,6 +27,8 @@ pub struct Counts {
     pub objects: u64,
     /// Objects left alone.
     pub skipped: u64,
+    /// Objects that the source named and that did not stand in Redis before.
+    pub new: u64,
     /// Records that say nothing of their object (id unknown): the snapshot removes nothing.
     pub unnamed: u64,
     /// Values put into batches.
@@ -119,7 +121,7 @@ impl Handler {
     /// `{"begin": true}`: what was named before does not count for this snapshot.
     fn begin_snapshot(&mut self) {
         self.pass += 1;
-        self.counts.unnamed = 0;
+        (self.counts.unnamed, self.counts.new) = (0, 0);
         (self.in_snapshot, self.ended) = (true, false);
     }
 
@@ -226,7 +228,10 @@ impl Handler {
             self.check_room(slot, len)?;
         }
         self.output.note(&self.service, id, verdict, known);
-        let slot = slot.unwrap_or_else(|| self.ledger.insert_new(id));
+        let slot = slot.unwrap_or_else(|| {
+            self.counts.new += 1;
+            self.ledger.insert_new(id)
+        });
         self.ledger.set_size(slot, len);
         if self.ledger.seen(slot) != self.pass || !self.in_snapshot {
             self.counts.objects += 1;

@@ -13,6 +13,7 @@ mod heed;
 mod ids;
 mod ledger;
 mod link;
+mod memory;
 mod pass;
 mod plan;
 mod preview;
@@ -34,6 +35,7 @@ use std::{
 };
 
 pub use engine::{Engine, EngineError, Kind, Opened};
+pub use guard::{Approval, Baseline, Refusal};
 pub use handle::{Handler, Now};
 pub use ledger::Ledger;
 pub use pass::Progress;

@@ -13,7 +13,6 @@ use tracing::{debug, error, info, warn};
 
 use super::{
     engine::{Engine, Kind},
-    guard::Bounds,
     heed::news,
     link::Booked,
     pulse::Finding,
@@ -89,7 +88,8 @@ impl Engine {
             report.refused = self.remove_vanished(&mut report.summary).await;
         }
         if self.kind == Kind::Once {
-            self.renew_due(ended.is_err()).await;
+            // What is kept has to be kept alive: nobody else does.
+            self.renew_due(ended.is_err() || report.refused.is_some()).await;
         }
         self.link.settle(&mut self.handler).await;
         report.unfinished = self.end_recovery(ended.is_ok());
@@ -221,14 +221,14 @@ impl Engine {
 
     /// Removes the objects that a complete snapshot did not name, unless the guard refuses.
     pub(super) async fn remove_vanished(&mut self, summary: &mut Summary) -> Option<String> {
+        // What was deleted in so many words did not vanish: it is booked first.
+        self.link.settle(&mut self.handler).await;
         let vanished = self.handler.vanished();
-        let present = self.handler.ledger.len() as u64 - vanished.len() as u64;
-        let limits = &self.settings.limits;
-        let bounds = Bounds { max_shrink: limits.max_shrink, confirm_ms: limits.shrink_confirm.as_millis() as u64 };
-        let judged = self.baseline.judge(present, vanished.len() as u64, super::now().unix_ms, bounds);
-        if let Err(refused) = judged {
-            summary.kept = refused.vanished;
-            return Some(refused.message);
+        if let Err(refused) = self.ask_guard(vanished.len() as u64, summary).await {
+            return Some(refused);
+        }
+        if self.link.failed.is_some() {
+            return None;
         }
         for slot in vanished {
             self.handler.remove_slot(slot);
@@ -238,10 +238,10 @@ impl Engine {
         None
     }
 
-    /// `once`: renews what has run down, since nobody does until it is started again. When the source failed, everything.
-    async fn renew_due(&mut self, source_failed: bool) {
+    /// `once`: renews what has run down, since nobody does until it is started again: what was confirmed, or `all`.
+    async fn renew_due(&mut self, all: bool) {
         let mut slots = std::mem::take(&mut self.handler.renewals);
-        if source_failed && !self.is_too_stale() {
+        if all && !self.is_too_stale() {
             let ttl_ms = self.settings.content.ttl.as_millis() as u64;
             let tick = super::now().tick;
             let ledger = &self.handler.ledger;

@@ -103,14 +103,32 @@ impl PassReport {
             .then(|| format!("{failed} of {objects} objects failed, more than limits.max_failed ({max_failed})"))
     }
 
-    /// What to do when vanished objects were kept, and are really gone.
-    pub fn refused_hint(&self) -> &'static str {
-        if self.summary.objects == 0 {
-            "if the service has no objects any more, stop it: its keys expire by themselves"
-        } else {
-            "if they are really gone: complete snapshots that confirm it for limits.shrink_confirm are believed, \
-             or raise limits.max_shrink"
+    /// As [`PassReport::error`], for the descriptor: where there is a way to mend it, with that.
+    pub fn public(&self, max_failed: Percent) -> Option<String> {
+        let error = self.error(max_failed)?;
+        if self.refused.as_ref() == Some(&error) {
+            return Some(format!("{error}; if it is right: {}", self.approve_command()));
         }
+        Some(error)
+    }
+
+    /// What to do when vanished objects were kept, and are really gone.
+    pub fn refused_hint(&self) -> String {
+        let command = self.approve_command();
+        if self.summary.objects == 0 {
+            return format!(
+                "if the service has no objects any more: {command}, or stop it, and its keys expire by themselves"
+            );
+        }
+        format!(
+            "if they are really gone: {command}; or wait: complete snapshots that confirm it for limits.shrink_confirm \
+             are believed"
+        )
+    }
+
+    fn approve_command(&self) -> String {
+        let zero = if self.summary.objects == 0 { " --to-zero" } else { "" };
+        format!("`ralphext approve-shrink {}{zero}`", self.summary.service)
     }
 
     /// The descriptor's view of it.

@@ -17,10 +17,12 @@ pub struct Limits {
     /// Most bytes of all values of the service together. An object that would exceed it counts as failed and keeps its
     /// last good content: sessions evicted from a shared Redis are worse than missing tabs.
     pub max_total: Size,
-    /// Largest share of a service's objects that may vanish at once (from 20 objects on; a fall to zero never may). More
-    /// is taken for a fault of the source, refused and reported.
+    /// Largest share of a service's objects that may vanish at once, or be missing from the largest count of the last 24 h
+    /// (from 20 objects on; a fall to zero never may). More is taken for a fault of the source, refused and reported;
+    /// `ralphext approve-shrink` lets it pass.
     pub max_shrink: Percent,
-    /// How long complete snapshots have to keep confirming a refused shrink before it is believed.
+    /// How long complete snapshots have to keep confirming a refused shrink before it is believed. One that loses noticeably
+    /// more than those before it begins anew. A fall to zero is never confirmed.
     pub shrink_confirm: HumanDuration,
     /// Largest share of objects that may fail in a pass that still counts as good (exit code 0).
     pub max_failed: Percent,

@@ -193,6 +193,11 @@ impl Percent {
     pub fn is_exceeded(self, part: u64, whole: u64) -> bool {
         part as f64 * 100.0 > self.0 * whole as f64
     }
+
+    /// The largest part of `whole` that is not more than this share.
+    pub fn of(self, whole: u64) -> u64 {
+        (self.0 * whole as f64 / 100.0) as u64
+    }
 }
 
 impl FromStr for Percent {
@@ -345,5 +350,6 @@ mod tests {
         assert_eq!(error, "\"0.2\" is no share: it has no % sign\nhint: write \"20%\" or \"0.2%\"");
         assert!(Percent(20.0).is_exceeded(21, 100) && !Percent(20.0).is_exceeded(20, 100));
         assert!(Percent(0.0).is_exceeded(1, 1000) && !Percent(0.0).is_exceeded(0, 0));
+        assert_eq!([Percent(20.0).of(99), Percent(0.0).of(99), Percent(100.0).of(99)], [19, 0, 99]);
     }
 }

@@ -28,5 +28,5 @@ pub use probe::{Probe, probe};
 pub use reader::{Listed, Reader, Stored};
 pub use renew::{RenewBatch, Renewal};
 pub use scan::RawHead;
-pub use session::{Acquired, Beat, BeatRequest, Session};
+pub use session::{Acquired, Beat, BeatRequest, SavedBaseline, Session};
 pub use writer::{Job, Receipt, Writer};

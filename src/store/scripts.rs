@@ -39,11 +39,17 @@ end
 return 0
 ";
 
-/// Sets one internal key while the fence is ours. `KEYS` fence, key. `ARGV` epoch, value. Returns 1 if set.
-pub(super) const SET_FENCED: &str = r"
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[2], ARGV[2])
-return 1
+/// Sets one internal key, if it still holds what was seen there last; with a fence only while that is ours.
+///
+/// `KEYS` key, and maybe the fence. `ARGV` what was seen (empty for nothing), new value, and with a fence the epoch.
+/// Returns `{1}` if set, `{0}` if the fence is not ours, `{2, what is there}` otherwise.
+pub(super) const SWAP: &str = r"
+if KEYS[2] and redis.call('GET', KEYS[2]) ~= ARGV[3] then return {0, ''} end
+local there = redis.pcall('GET', KEYS[1])
+if type(there) ~= 'string' then there = '' end
+if there ~= ARGV[1] then return {2, there} end
+redis.call('SET', KEYS[1], ARGV[2])
+return {1, ''}
 ";
 
 /// Extends the TTL of every key whose value begins and continues as expected.

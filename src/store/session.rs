@@ -30,6 +30,27 @@ pub struct Beat {
     pub canary: Option<u64>,
 }
 
+/// How a try to set `@baseline` ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SavedBaseline {
+    /// It is set.
+    Saved,
+    /// The fence is another's, or gone.
+    Fenced,
+    /// It holds something else than was thought; none when there is nothing, or no string.
+    Other(Option<Vec<u8>>),
+}
+
+impl SavedBaseline {
+    fn from_answer((answer, there): (i64, Vec<u8>)) -> Self {
+        match answer {
+            1 => Self::Saved,
+            0 => Self::Fenced,
+            _ => Self::Other(Some(there).filter(|there| !there.is_empty())),
+        }
+    }
+}
+
 /// What a heartbeat writes.
 #[derive(Debug)]
 pub struct BeatRequest<'a> {
@@ -161,20 +182,42 @@ impl Session {
     }
 
     /// `@baseline` and `@canary`.
-    pub fn memory(&mut self) -> Result<(Option<String>, Option<u64>), StoreError> {
+    pub fn memory(&mut self) -> Result<(Option<Vec<u8>>, Option<u64>), StoreError> {
         let (baseline, canary) = (self.keys.baseline(), self.keys.canary());
-        let (baseline, canary): (Option<String>, Option<String>) =
+        let (baseline, canary): (Option<Vec<u8>>, Option<Vec<u8>>) =
             self.call(|c| redis::cmd("MGET").arg(baseline).arg(canary).query(c))?;
-        Ok((baseline, canary.and_then(|text| text.parse().ok())))
+        Ok((baseline, canary.and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok())))
     }
 
-    /// Sets `@baseline`; false when the fence is no longer ours.
-    pub fn set_baseline(&mut self, epoch: Epoch, value: &str) -> Result<bool, StoreError> {
-        let (fence, baseline) = (self.keys.fence(), self.keys.baseline());
-        let set: i64 = self.call(|c| {
-            redis::Script::new(scripts::SET_FENCED).key(fence).key(baseline).arg(epoch.0).arg(value).invoke(c)
-        })?;
-        Ok(set == 1)
+    /// Sets `@baseline`, while the fence is `epoch`, if it still holds `before`.
+    pub fn set_baseline(
+        &mut self,
+        epoch: Epoch,
+        value: &str,
+        before: Option<&[u8]>,
+    ) -> Result<SavedBaseline, StoreError> {
+        let (baseline, fence) = (self.keys.baseline(), self.keys.fence());
+        self.call(|c| {
+            let script = redis::Script::new(scripts::SWAP);
+            let before = before.unwrap_or_default();
+            script
+                .key(baseline)
+                .key(fence)
+                .arg(before)
+                .arg(value)
+                .arg(epoch.0)
+                .invoke(c)
+                .map(SavedBaseline::from_answer)
+        })
+    }
+
+    /// Sets `@baseline`, if it still holds `before`, whoever the writer is; never [`SavedBaseline::Fenced`].
+    pub fn swap_baseline(&mut self, value: &str, before: &[u8]) -> Result<SavedBaseline, StoreError> {
+        let baseline = self.keys.baseline();
+        self.call(|c| {
+            let script = redis::Script::new(scripts::SWAP);
+            script.key(baseline).arg(before).arg(value).invoke(c).map(SavedBaseline::from_answer)
+        })
     }
 
     /// The values of these objects (`MGET`).
