@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use redb::{Database, ReadableDatabase, ReadableTableMetadata, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
 
 use crate::model::{ServiceName, Version};
 
@@ -13,8 +13,6 @@ const RECORDS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("records.
 const MARKS: TableDefinition<'_, &str, u64> = TableDefinition::new("marks.v1");
 /// No version written to Redis out of this spool is greater than this.
 const MARK: &str = "version";
-/// Bytes after which waiting changes should be committed.
-const DUE: usize = 1 << 20;
 
 /// Why a spool could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -31,19 +29,13 @@ impl SpoolError {
     }
 }
 
-/// Changes that wait for their commit.
-#[derive(Debug, Default)]
-struct Waiting {
-    /// By object id; none removes it.
-    changes: Vec<(String, Option<Vec<u8>>)>,
-    bytes: usize,
-}
+/// One change: an object's id, and its record; none removes it.
+pub type Change = (String, Option<Vec<u8>>);
 
 /// See the module. Its calls block.
 pub struct Spool {
     path: PathBuf,
     database: Database,
-    waiting: Waiting,
 }
 
 impl std::fmt::Debug for Spool {
@@ -63,52 +55,27 @@ impl Spool {
         std::fs::create_dir_all(folder).map_err(|e| failed(e.to_string()))?;
         // Small: what is hot is in the kernel's page cache anyway.
         let database = Database::builder().set_cache_size(4 << 20).create(&path).map_err(|e| failed(e.to_string()))?;
-        let spool = Self { path: path.clone(), database, waiting: Waiting::default() };
+        let spool = Self { path: path.clone(), database };
         // Tables come to be by the first write; without one, reading fails.
         spool.write(|_, _| Ok(()))?;
         Ok(spool)
     }
 
-    /// The record of `id` is now this; durable after the next [`Spool::commit`].
-    pub fn put(&mut self, id: &str, record: &[u8]) {
-        self.waiting.bytes += id.len() + record.len();
-        self.waiting.changes.push((id.to_owned(), Some(record.to_vec())));
-    }
-
-    /// There is no record of `id` any more.
-    pub fn remove(&mut self, id: &str) {
-        self.waiting.bytes += id.len();
-        self.waiting.changes.push((id.to_owned(), None));
-    }
-
-    /// Whether enough waits to be committed.
-    pub fn is_due(&self) -> bool {
-        self.waiting.bytes >= DUE
-    }
-
-    /// Makes what waits durable (`fsync`), with `mark` as the highest version that may be in Redis from it.
+    /// Makes `changes` durable (`fsync`), in order, with `mark` as the highest version that may be in Redis from them.
     ///
     /// # Errors
-    /// When the disk fails or is full; what waited is still waiting.
-    pub fn commit(&mut self, mark: Version) -> Result<(), SpoolError> {
-        if self.waiting.changes.is_empty() {
-            return Ok(());
-        }
-        let changes = std::mem::take(&mut self.waiting.changes);
-        let done = self.write(|records, marks| {
-            for (id, record) in &changes {
+    /// When the disk fails or is full; then none of them is there.
+    pub fn commit(&self, changes: &[Change], mark: Version) -> Result<(), SpoolError> {
+        self.write(|records, marks| {
+            for (id, record) in changes {
                 match record {
                     Some(record) => drop(records.insert(id.as_str(), record.as_slice())?),
                     None => drop(records.remove(id.as_str())?),
                 }
             }
-            marks.insert(MARK, mark.0).map(drop)
-        });
-        match done {
-            Ok(()) => self.waiting.bytes = 0,
-            Err(_) => self.waiting.changes = changes,
-        }
-        done
+            let before = marks.get(MARK)?.map_or(0, |mark| mark.value());
+            marks.insert(MARK, mark.0.max(before)).map(drop)
+        })
     }
 
     /// The highest version that may be in Redis from this spool.
@@ -192,37 +159,36 @@ impl Spool {
 mod tests {
     use super::*;
 
+    fn put(id: &str, record: &str) -> Change {
+        (id.to_owned(), Some(record.as_bytes().to_vec()))
+    }
+
     fn name() -> ServiceName {
         ServiceName::new("hwinfo").expect("a name")
     }
 
     #[test]
-    fn what_was_committed_is_there_after_a_crash_and_nothing_else() {
+    fn what_was_committed_is_there_afterwards_and_the_mark_never_falls() {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut spool = Spool::open(folder.path(), &name()).expect("it opens");
+        let spool = Spool::open(folder.path(), &name()).expect("it opens");
         assert!(spool.is_empty().expect("it reads"));
-        spool.put("1", b"{\"id\":1}");
-        spool.put("2", b"{\"id\":2}");
-        spool.put("1", b"{\"id\":1,\"content\":2}");
-        spool.commit(Version(7)).expect("it commits");
-        spool.remove("2");
-        spool.put("3", b"lost");
-        // As a crash would: the second change was never committed.
+        let first = [put("1", "{\"id\":1}"), put("2", "{\"id\":2}"), put("1", "{\"id\":1,\"content\":2}")];
+        spool.commit(&first, Version(7)).expect("it commits");
+        let second = [("2".to_owned(), None), put("4", "{}")];
+        spool.commit(&second, Version(5)).expect("it commits");
         drop(spool);
         let spool = Spool::open(folder.path(), &name()).expect("it opens again");
         assert_eq!((spool.len().expect("it reads"), spool.mark().expect("it reads")), (2, Version(7)));
         assert_eq!(spool.get("1").expect("it reads").as_deref(), Some(&b"{\"id\":1,\"content\":2}"[..]));
-        assert_eq!(spool.get("3").expect("it reads"), None);
+        assert_eq!(spool.get("2").expect("it reads"), None);
     }
 
     #[test]
     fn pages_name_each_record_once() {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut spool = Spool::open(folder.path(), &name()).expect("it opens");
-        for id in 0..1000 {
-            spool.put(&id.to_string(), &[b'x'; 100]);
-        }
-        spool.commit(Version(1)).expect("it commits");
+        let spool = Spool::open(folder.path(), &name()).expect("it opens");
+        let all: Vec<Change> = (0..1000).map(|id| put(&id.to_string(), &"x".repeat(100))).collect();
+        spool.commit(&all, Version(1)).expect("it commits");
         let (mut after, mut seen) = (String::new(), std::collections::BTreeSet::new());
         loop {
             let page = spool.page(&after, 1000).expect("a page");

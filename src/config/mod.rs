@@ -213,7 +213,7 @@ impl Layers {
 fn resolve_paths(tree: &mut Node) {
     let redis =
         ["redis.password_file", "redis.sentinel.password_file", "redis.tls.ca", "redis.tls.cert", "redis.tls.key"];
-    for key in redis.into_iter().chain(["source.path"]) {
+    for key in redis.into_iter().chain(["source.path", "source.spool"]) {
         if let Some(node) = tree.at_mut(key) {
             resolve(node);
         }

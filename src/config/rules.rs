@@ -119,8 +119,12 @@ impl<'a> Rules<'a> {
         if source.complete && kind != SourceKind::Stdin {
             self.unused("source.complete");
         }
-        if source.expect_every.is_some() && kind != SourceKind::Stream {
-            self.unused("source.expect_every");
+        for (key, is_set) in
+            [("source.expect_every", source.expect_every.is_some()), ("source.spool", source.spool.is_some())]
+        {
+            if is_set && kind != SourceKind::Stream {
+                self.unused(key);
+            }
         }
         if source.env.keys().any(|name| name.is_empty() || name.contains(['=', '\0'])) {
             self.refuse(&["source.env"], "it holds a name that no variable can have", "write NAME = \"text\"");

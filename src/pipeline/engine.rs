@@ -19,6 +19,7 @@ use super::{
     rebuild::rebuild,
     recovery::Recovery,
     report::PassReport,
+    spooling::{Replay, SharedSpool},
     sweep::Sweep,
 };
 use crate::{
@@ -84,6 +85,12 @@ pub struct Engine {
     pub(super) silent: bool,
     /// What Redis lost is being restored.
     pub(super) recovery: Option<Recovery>,
+    /// What the source said last of each object, with `source.spool`.
+    pub(super) spool: SharedSpool,
+    /// What is being told again out of the spool.
+    pub(super) replay: Option<Replay>,
+    /// Keeping things in the spool failed, and that was told.
+    pub(super) spool_fails: bool,
     /// What the server tells of the service's keys, with `verify.keyspace_events`.
     pub(super) heed: Option<Heed>,
     periods: Periods,
@@ -126,6 +133,9 @@ impl Engine {
             trouble: None,
             silent: false,
             recovery: None,
+            spool: SharedSpool::default(),
+            replay: None,
+            spool_fails: false,
             heed: None,
             periods: Periods {
                 lease,
@@ -182,6 +192,7 @@ impl Engine {
             }
         }
         self.learn().await?;
+        self.open_spool();
         Ok(Opened::Writer)
     }
 

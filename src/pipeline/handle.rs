@@ -8,6 +8,7 @@ use super::{
     ledger::{Ledger, TICK_MS, Tick},
     plan::{Output, Planned},
     record::{self, Lead, Record},
+    spooling::Kept,
 };
 use crate::{
     decision::{Known, RenewalPolicy, Verdict, WriteReason, decide},
@@ -71,6 +72,8 @@ pub struct Handler {
     pub ended: bool,
     /// Lost values with a greater version than this are not healed yet.
     pub heal_up_to: Version,
+    /// What was taken, for the spool; none without one.
+    pub kept: Option<Kept>,
     policy: RenewalPolicy,
     sealer: Sealer,
     default_type: Option<ContentType>,
@@ -96,6 +99,7 @@ impl Handler {
             in_snapshot: false,
             ended: false,
             heal_up_to: Version(u64::MAX),
+            kept: None,
             policy,
             sealer,
             // `check` has refused what is no content type.
@@ -139,7 +143,7 @@ impl Handler {
         for span in &block.records {
             let bytes = &block.data[span.range()];
             let raw = self.ledger.raw_hash(bytes);
-            if record::lead(bytes).is_some_and(|lead| self.usual(&lead, raw, now)) {
+            if record::lead(bytes).is_some_and(|lead| self.usual(&lead, bytes, raw, now)) {
                 continue;
             }
             let place = || Place { origin: origin.clone(), line: span.line };
@@ -147,8 +151,9 @@ impl Handler {
                 Ok(Record::Upsert { id, content, content_type }) => {
                     let content = render::from_record(content, content_type.or_else(|| self.default_type.clone()));
                     let slot = self.ledger.find(&id);
-                    if let Err(fault) = content.and_then(|content| self.object(slot, &id, &content, raw, now)) {
-                        self.fault(&place(), Some(&id), &fault);
+                    match content.and_then(|content| self.object(slot, &id, &content, raw, now)) {
+                        Ok(()) => self.keep(&id, bytes),
+                        Err(fault) => self.fault(&place(), Some(&id), &fault),
                     }
                 }
                 Ok(Record::Remove { id }) => self.remove(&id),
@@ -162,14 +167,24 @@ impl Handler {
 
     /// A record in the usual layout: the skip fast path, or its content without a parser before the canonicaliser. False
     /// when it needs the full journey, which also finds out what is wrong with it.
-    fn usual(&mut self, lead: &Lead<'_>, raw: u64, now: Now) -> bool {
+    fn usual(&mut self, lead: &Lead<'_>, record: &[u8], raw: u64, now: Now) -> bool {
         let slot = self.ledger.find(lead.id);
         if slot.is_some_and(|slot| self.ledger.is_same_raw(slot, raw) && self.confirm(slot, now)) {
             return true;
         }
         let content = lead.content().and_then(|text| render::from_record(text, self.default_type.clone()).ok());
         // Whatever is refused left no trace.
-        content.is_some_and(|content| self.object(slot, lead.id, &content, raw, now).is_ok())
+        let taken = content.is_some_and(|content| self.object(slot, lead.id, &content, raw, now).is_ok());
+        if taken {
+            self.keep(lead.id, record);
+        }
+        taken
+    }
+
+    fn keep(&mut self, id: &str, record: &[u8]) {
+        if let Some(kept) = &mut self.kept {
+            kept.put(id, record);
+        }
     }
 
     fn document(&mut self, document: &Document, now: Now) {
@@ -314,6 +329,9 @@ impl Handler {
     /// Puts the removal of an object into the batch; its entry goes when the receipt comes.
     pub fn remove_slot(&mut self, slot: u32) {
         let id = self.ledger.id(slot).as_ref().to_owned();
+        if let Some(kept) = &mut self.kept {
+            kept.remove(&id);
+        }
         match &mut self.output {
             Output::Batches { builder, ready } => {
                 builder.remove(slot, &id);

@@ -25,6 +25,7 @@ mod recovery;
 mod report;
 mod run;
 mod schedule;
+mod spooling;
 mod stream;
 mod sweep;
 mod volume;

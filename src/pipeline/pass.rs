@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     decision::Known,
-    model::{Ending, Fetched, Version},
+    model::{Ending, Fetched},
     sources::{Sink, Source, SourceError},
     store::{FailureClass, News, StoreError},
 };
@@ -48,6 +48,8 @@ enum Event {
     News(Vec<News>),
     /// The pace of a recovery lets more be taken.
     Ready,
+    /// The spool has more to be told again.
+    Replay,
     Sweep,
     Stop,
 }
@@ -135,6 +137,7 @@ impl Engine {
                 () = tokio::time::sleep_until((swept + step).into()), if self.kind == Kind::Run => Event::Sweep,
                 news = news(&mut self.heed) => Event::News(news),
                 () = tokio::time::sleep_until(ready_at.into()), if !is_ready => Event::Ready,
+                () = std::future::ready(()), if is_ready && self.replay.is_some() => Event::Replay,
                 item = items.recv(), if is_ready => Event::Item(item),
                 result = &mut fetch, if ended.is_none() => Event::Ended(result),
                 () = self.link.receipt(&mut self.handler) => Event::Receipt,
@@ -145,6 +148,11 @@ impl Engine {
                     self.take(item, progress).await;
                 }
                 Event::Item(None) | Event::Ready | Event::Receipt => {}
+                Event::Replay => {
+                    if !self.replay_more().await {
+                        return Ok(Some(Ending::Open));
+                    }
+                }
                 Event::News(news) => self.heard(news).await,
                 Event::Ended(result) => ended = Some(result),
                 Event::Sweep => {
@@ -161,43 +169,13 @@ impl Engine {
             if self.link.failed.is_some() {
                 return Ok(None);
             }
-            if is_stream && self.link.booked.lost > 0 {
-                warn!(
-                    service = self.service(),
-                    "values are missing or overwritten; the stream is started anew to say them again"
-                );
+            if is_stream && self.link.booked.lost > 0 && !self.retell_lost() {
                 return Ok(Some(Ending::Open));
             }
         }
     }
 
-    /// What has to be healed in this pass, and how fast.
-    fn begin_recovery(&mut self, is_stream: bool) {
-        if self.recovery.is_none() {
-            let waves = self.kind == Kind::Run && !is_stream;
-            self.recovery = Recovery::plan(&self.handler.ledger, self.settings.recovery.max_rate, waves);
-        }
-        if let Some(recovery) = &self.recovery {
-            let (service, lost, waves) =
-                (self.settings.name().as_str(), self.handler.ledger.broken(), recovery.waves());
-            info!(service, lost, waves, "restoring what was lost: {lost} values");
-        }
-        self.handler.heal_up_to = self.recovery.as_ref().map_or(Version(u64::MAX), Recovery::up_to);
-    }
-
-    /// Whether there is another wave to come, for which this one left something.
-    fn end_recovery(&mut self, went_well: bool) -> bool {
-        let goes_on = went_well
-            && self.link.failed.is_none()
-            && self.handler.counts.deferred > 0
-            && self.recovery.as_mut().is_some_and(Recovery::next_wave);
-        if !goes_on {
-            self.recovery = None;
-        }
-        goes_on
-    }
-
-    async fn take(&mut self, item: Fetched, progress: Option<&Progress>) {
+    pub(super) async fn take(&mut self, item: Fetched, progress: Option<&Progress>) {
         let is_idle = matches!(item, Fetched::Idle);
         let set = self.handler.counts.set;
         self.handler.take(item, super::now());
@@ -289,6 +267,8 @@ impl Engine {
 
     async fn send_ready(&mut self) {
         let ready = self.handler.output.take_ready();
+        // First the spool, then Redis: what a reader saw is never unknown after a crash.
+        self.keep();
         if let Some(heed) = &mut self.heed {
             ready.iter().for_each(|batch| heed.sent(batch.sets()));
         }

@@ -6,7 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::ledger::Ledger;
+use tracing::info;
+
+use super::{
+    engine::{Engine, Kind},
+    ledger::Ledger,
+};
 use crate::model::Version;
 
 /// A restoration that fits into this time is one wave.
@@ -70,6 +75,34 @@ impl Recovery {
     /// When more may be taken from the source.
     pub fn ready_at(&self) -> Instant {
         self.pace.ready_at
+    }
+}
+
+impl Engine {
+    /// What has to be healed in this pass, and how fast.
+    pub(super) fn begin_recovery(&mut self, is_stream: bool) {
+        if self.recovery.is_none() {
+            let waves = self.kind == Kind::Run && !is_stream;
+            self.recovery = Recovery::plan(&self.handler.ledger, self.settings.recovery.max_rate, waves);
+        }
+        if let Some(recovery) = &self.recovery {
+            let (service, lost, waves) =
+                (self.settings.name().as_str(), self.handler.ledger.broken(), recovery.waves());
+            info!(service, lost, waves, "restoring what was lost: {lost} values");
+        }
+        self.handler.heal_up_to = self.recovery.as_ref().map_or(Version(u64::MAX), Recovery::up_to);
+    }
+
+    /// Whether there is another wave to come, for which this one left something.
+    pub(super) fn end_recovery(&mut self, went_well: bool) -> bool {
+        let goes_on = went_well
+            && self.link.failed.is_none()
+            && self.handler.counts.deferred > 0
+            && self.recovery.as_mut().is_some_and(Recovery::next_wave);
+        if !goes_on {
+            self.recovery = None;
+        }
+        goes_on
     }
 }
 

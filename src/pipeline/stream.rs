@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use tracing::{info, warn};
+
 use super::{engine::Engine, link::Booked, report::PassReport};
 use crate::settings::HumanDuration;
 
@@ -69,6 +71,22 @@ impl Engine {
         self.log(&report);
         self.link.booked = Booked::default();
         self.handler.begin(false);
+    }
+
+    /// Values of a stream are missing or overwritten: the spool tells them again. False when there is none, so that the
+    /// stream has to do it.
+    pub(super) fn retell_lost(&mut self) -> bool {
+        let lost = std::mem::take(&mut self.link.booked.lost);
+        let service = self.settings.name().clone();
+        let retold = self.replay_lost();
+        match retold {
+            true => info!(service = service.as_str(), lost, "values are missing or overwritten; the spool has them"),
+            false => warn!(
+                service = service.as_str(),
+                lost, "values are missing or overwritten; the stream is started anew to say them again"
+            ),
+        }
+        retold
     }
 
     /// Judges a running stream by what was heard of it: it confirms what stands in Redis, unless it is silent for longer

@@ -47,6 +47,10 @@ pub struct Source {
     /// as failed until it is heard again, so that a dead pusher is told and a quiet weekend is not. Default: silence is no
     /// failure.
     pub expect_every: Option<HumanDuration>,
+    /// For `stream`: directory in which what it said last of each object is kept, so that what Redis loses comes back
+    /// without the command having to say it again. On a local or persistent volume; one file a service. Relative to the
+    /// configuration file. Default: nothing is kept.
+    pub spool: Option<PathBuf>,
 }
 
 /// Longest pause of the circuit breaker where none is set.
@@ -87,6 +91,7 @@ impl Default for Source {
             breaker_failures: 5,
             breaker_pause: None,
             expect_every: None,
+            spool: None,
         }
     }
 }

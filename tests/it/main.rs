@@ -54,6 +54,8 @@ mod tls;
 mod services;
 /// Standard input and the file watch.
 mod sources;
+/// What a stream said is kept.
+mod spool;
 /// Long-running commands that print deltas.
 mod stream;
 

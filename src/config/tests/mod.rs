@@ -192,6 +192,7 @@ fn every_key_in_every_format() {
         "source.command",
         "source.complete",
         "source.expect_every",
+        "source.spool",
     ];
     assert_eq!(unset, impossible, "a key that this test forgets");
 }
