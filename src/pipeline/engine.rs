@@ -177,6 +177,8 @@ impl Engine {
     /// Tries to become the writer; if so, learns what stands in Redis.
     pub async fn open(&mut self) -> Result<Opened, StoreError> {
         (self.pulse, self.heed, self.recovery) = (None, None, None);
+        // A late answer to what was sent before would be taken for one of what comes now.
+        self.link.settle(&mut self.handler).await;
         if self.kind != Kind::Plan {
             let lease_ms = self.settings.writer.lease.as_millis() as u64;
             match self.control(move |session| session.acquire(lease_ms, super::now().unix_ms)).await? {
@@ -184,8 +186,8 @@ impl Engine {
                 Acquired::Held(epoch) => {
                     self.handler.epoch = epoch;
                     self.descriptor.writer.epoch = epoch.0;
-                    self.start_pulse(epoch);
                     self.link.open(epoch).await;
+                    self.start_pulse(epoch);
                     self.listen_to_keys();
                     self.prune_index().await;
                 }
@@ -234,6 +236,9 @@ impl Engine {
             self.descriptor.as_of = Some(Stamp(self.baseline.as_of));
         }
         self.descriptor.counts.objects = self.handler.ledger.len() as u64;
+        if let Some(pulse) = &self.pulse {
+            pulse.vitals.send_replace(self.vitals());
+        }
         info!(
             service = self.service(),
             redis = self.target.address(),

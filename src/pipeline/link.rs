@@ -68,9 +68,10 @@ impl Link {
         &self.keys
     }
 
-    /// Begins anew under `epoch`.
+    /// Begins anew under `epoch`; nothing may be under way. What is in Redis is not known any more.
     pub async fn open(&mut self, epoch: Epoch) {
         self.failed = None;
+        (self.confirmed, self.sent) = (Version(0), Version(0));
         // The thread lives as long as this sender; see Writer.
         let _ = self.writer.jobs.send(Job::Open(epoch)).await;
     }

@@ -1,6 +1,8 @@
 //! Faults by the dozen in `make test`, by the hundred in `make soak`: nothing lost, nothing stale, nothing written twice.
 //! Figures of the last run are in `docs/reliability.md`.
 
+/// Single faults at a chosen place.
+mod edges;
 /// A lagging replica becomes the primary (how we know 7).
 mod failover;
 /// The sidecar is killed (how we know 2).

@@ -33,7 +33,7 @@ impl Writer {
 
     /// How often it said that it stands by.
     fn stood_by(&self) -> usize {
-        self.process.stderr().matches("standing by").count()
+        self.process.log().matches("standing by")
     }
 }
 

@@ -86,6 +86,16 @@ fn tail(text: &str) -> &str {
 /// What a process has printed so far.
 type Bytes = Arc<Mutex<Vec<u8>>>;
 
+/// What a process says on standard error.
+pub struct Log(Bytes);
+
+impl Log {
+    /// How often `words` stand in it so far.
+    pub fn matches(&self, words: &str) -> usize {
+        String::from_utf8_lossy(&self.0.lock().expect("stderr")).matches(words).count()
+    }
+}
+
 /// A process that runs; killed on drop.
 pub struct Running {
     child: Child,
@@ -114,6 +124,11 @@ impl Running {
     /// Process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Standard error, to be looked at while something is waited for.
+    pub fn log(&self) -> Log {
+        Log(self.stderr.clone())
     }
 
     /// Standard error so far.

@@ -1,0 +1,68 @@
+//! Single faults at a chosen place: each of these went wrong once.
+
+use std::time::Duration;
+
+use super::SERVICE;
+use crate::harness::{Ext, Proxy, Redis, always, records};
+
+/// Said whenever the sidecar has read back what stands in Redis.
+const LEARNT: &str = "learnt what stands in Redis";
+
+#[test]
+fn a_flush_while_the_source_fails_is_looked_at_once_and_not_over_and_over() {
+    let redis = Redis::start();
+    let script = "echo run >> runs\nif [ -e broken ]; then exit 1; fi\ncat objects.ndjson";
+    let ext = Ext::brisk(&redis).script("exec", script).set("source.backoff_min", "1s");
+    ext.source(&records(100, 1));
+    let mut sidecar = ext.run();
+    sidecar.wait_for_objects(&redis, SERVICE, 100);
+    sidecar.wait_for_passes(&redis, SERVICE, 1);
+    ext.write("broken", "");
+    sidecar.wait_until("the failure shows", || redis.descriptor(SERVICE)["status"] == "failing");
+
+    redis.flush();
+    sidecar.wait_until("the descriptor is back", || redis.descriptor(SERVICE)["status"] == "failing");
+    let log = sidecar.log();
+    always("it has looked once more, and no more often", Duration::from_secs(3), || log.matches(LEARNT) <= 2);
+    std::fs::remove_file(ext.path("broken")).expect("it was there");
+    sidecar.wait_for_objects(&redis, SERVICE, 100);
+    sidecar.stop().expect(0);
+}
+
+#[test]
+fn a_lost_canary_is_looked_at_once_however_long_that_takes() {
+    let redis = Redis::start();
+    let proxy = Proxy::to(&redis);
+    let ext = Ext::at(&proxy.url()).set("source.interval", "1s").set("writer.lease", "1s").set("redis.timeout", "60s");
+    ext.source(&records(20, 1));
+    let mut sidecar = ext.run();
+    sidecar.wait_for_objects(&redis, SERVICE, 20);
+    sidecar.wait_for_passes(&redis, SERVICE, 1);
+    // Somebody else's keys, which a walk has to pass over: it takes longer than a heartbeat.
+    redis.cmd::<()>(&["EVAL", "for n = 1, 30000 do redis.call('SET', 'other:' .. n, n) end", "0"]);
+    proxy.delay(Duration::from_millis(50));
+    redis.cmd::<()>(&["DEL", "ralphext:v1:hwinfo:@canary"]);
+    let log = sidecar.log();
+    sidecar.wait_until("it has looked again", || log.matches(LEARNT) == 2);
+    sidecar.wait_for_passes(&redis, SERVICE, 2);
+    assert_eq!(log.matches(LEARNT), 2, "{}", sidecar.stderr());
+    sidecar.stop().expect(0);
+}
+
+#[test]
+fn a_freeze_is_told_once_and_what_was_under_way_does_not_fail_what_comes_after() {
+    let redis = Redis::start();
+    let ext = Ext::brisk(&redis).set("redis.timeout", "2s").set("verify.every", "1s");
+    ext.source(&records(100, 1));
+    let mut sidecar = ext.run();
+    sidecar.wait_for_objects(&redis, SERVICE, 100);
+    sidecar.wait_for_passes(&redis, SERVICE, 1);
+    let log = sidecar.log();
+    redis.pause();
+    sidecar.wait_until("it has failed", || log.matches("Redis failed; trying again") == 1);
+    redis.resume();
+    sidecar.wait_for_passes(&redis, SERVICE, 2);
+    let told = ["Redis failed; trying again", "Redis is well again", LEARNT].map(|m| log.matches(m));
+    assert_eq!(told, [1, 1, 2], "{}", sidecar.stderr());
+    sidecar.stop().expect(0);
+}
