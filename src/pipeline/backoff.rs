@@ -23,6 +23,11 @@ impl Backoff {
         due.mul_f64(0.5 + fastrand::f64() / 2.0)
     }
 
+    /// Whether there was no failure since all was well.
+    pub fn is_fresh(&self) -> bool {
+        self.failures == 0
+    }
+
     /// All is well again.
     pub fn reset(&mut self) {
         self.failures = 0;

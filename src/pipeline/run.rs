@@ -28,8 +28,20 @@ enum Woken {
     Stop,
 }
 
-/// Runs the service until `stop` turns true; nothing else ends it. `grace` bounds what is done after that.
-pub async fn run(mut engine: Engine, mut source: Box<dyn Source>, mut stop: watch::Receiver<bool>, grace: Duration) {
+/// Runs the service until `stop` turns true; nothing else ends it. `grace` bounds what is done after that, whatever it is.
+pub async fn run(engine: Engine, source: Box<dyn Source>, stop: watch::Receiver<bool>, grace: Duration) {
+    let mut told = stop.clone();
+    let over = async {
+        stopped(&mut told).await;
+        tokio::time::sleep(grace).await;
+    };
+    tokio::select! {
+        () = live(engine, source, stop) => {}
+        () = over => warn!("could not end cleanly within shutdown.grace; the lease expires by itself"),
+    }
+}
+
+async fn live(mut engine: Engine, mut source: Box<dyn Source>, mut stop: watch::Receiver<bool>) {
     let mut backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(15));
     let mut told = Told::default();
     while become_writer(&mut engine, &mut stop, &mut backoff, &mut told).await {
@@ -42,19 +54,17 @@ pub async fn run(mut engine: Engine, mut source: Box<dyn Source>, mut stop: watc
             FailureClass::DataLost => warn!(service, error = %e, "what is missing in Redis is written again"),
             _ => told.failed(service, &e),
         }
-        if e.class != FailureClass::DataLost && pause(backoff.next(), &mut stop).await {
+        // Lost data is looked at without delay, unless it was just now.
+        let is_first = e.class == FailureClass::DataLost && backoff.is_fresh();
+        let wait = backoff.next();
+        if !is_first && pause(wait, &mut stop).await {
             break;
         }
     }
-    let ending = async {
-        source.close().await;
-        engine.flush().await;
-        engine.link.settle(&mut engine.handler).await;
-        engine.close().await;
-    };
-    if tokio::time::timeout(grace, ending).await.is_err() {
-        warn!("could not end cleanly within shutdown.grace; the lease expires by itself");
-    }
+    source.close().await;
+    engine.flush().await;
+    engine.link.settle(&mut engine.handler).await;
+    engine.close().await;
 }
 
 /// What was logged of Redis' failures: a cause that stays is told once.

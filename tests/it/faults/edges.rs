@@ -66,3 +66,27 @@ fn a_freeze_is_told_once_and_what_was_under_way_does_not_fail_what_comes_after()
     assert_eq!(told, [1, 1, 2], "{}", sidecar.stderr());
     sidecar.stop().expect(0);
 }
+
+#[test]
+fn whatever_redis_does_the_end_comes_within_the_grace() {
+    for early in [true, false] {
+        let redis = Redis::start();
+        let ext = Ext::brisk(&redis).set("redis.timeout", "300s").set("shutdown.grace", "1s");
+        ext.source(&records(10, 1));
+        if early {
+            redis.pause();
+        }
+        let mut sidecar = ext.run();
+        if early {
+            sidecar.wait_until_says("service configured");
+        } else {
+            sidecar.wait_for_objects(&redis, SERVICE, 10);
+            sidecar.wait_for_passes(&redis, SERVICE, 1);
+            redis.pause();
+            ext.source(&records(10, 2));
+        }
+        std::thread::sleep(Duration::from_millis(500));
+        // The deadline of the harness is far below redis.timeout.
+        sidecar.stop().expect(0);
+    }
+}
