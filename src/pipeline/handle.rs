@@ -270,7 +270,7 @@ impl Handler {
     }
 
     fn write(&mut self, slot: u32, id: &str, digest: &Digest, raw: u64, now: Now) {
-        let version = self.clock.next(now.unix_ms);
+        let version = self.version(slot, now);
         let len = self.sealer.envelope_len(id, version, self.epoch);
         if let Output::Batches { builder, ready } = &mut self.output {
             let (sealer, epoch) = (&self.sealer, self.epoch);
@@ -281,6 +281,16 @@ impl Handler {
         }
         self.counts.set += 1;
         self.ledger.set_written(slot, version, digest.prefix(), raw, now.tick.saturating_add(self.ttl_ticks));
+    }
+
+    /// The version of a value that is about to be put into the batch.
+    ///
+    /// The values of a batch become visible at once, so they share one: the clock does not run ahead of the wall clock, and
+    /// who begins with nothing but that (everything lost, the process restarted) does not fall behind. An object that stands
+    /// in the batch already gets a greater one.
+    fn version(&mut self, slot: u32, now: Now) -> Version {
+        let last = self.clock.last();
+        if self.output.has_values() && self.ledger.written(slot).0 < last { last } else { self.clock.next(now.unix_ms) }
     }
 
     /// Whether a value of `len` bytes in place of the one in `slot` keeps the service within `limits.max_total`. One that

@@ -92,6 +92,11 @@ impl Output {
         }
     }
 
+    /// Whether a value stands in the batch under way.
+    pub(super) fn has_values(&self) -> bool {
+        matches!(self, Self::Batches { builder, .. } if builder.has_values())
+    }
+
     /// The batches to be sent.
     pub(super) fn take_ready(&mut self) -> Vec<Batch> {
         match self {

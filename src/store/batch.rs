@@ -108,6 +108,11 @@ impl BatchBuilder {
         self.batch.is_empty()
     }
 
+    /// Whether a value was put in.
+    pub fn has_values(&self) -> bool {
+        !self.batch.touched.sets.is_empty()
+    }
+
     /// Ends the batch with the canary at `highest` and begins the next one.
     pub fn take(&mut self, highest: Version) -> Batch {
         let mut batch = std::mem::replace(&mut self.batch, empty(&self.preamble, self.max_bytes));

@@ -90,3 +90,19 @@ fn whatever_redis_does_the_end_comes_within_the_grace() {
         sidecar.stop().expect(0);
     }
 }
+
+#[test]
+fn versions_do_not_go_back_when_everything_is_lost_right_after_a_large_pass() {
+    let redis = Redis::start();
+    let ext = Ext::new(&redis);
+    let mut all = records(20_000, 1);
+    ext.once_with(&all).expect(0);
+    let before = redis.raw_objects(SERVICE);
+    redis.flush();
+    all.reverse();
+    ext.once_with(&all).expect(0);
+    let version = |raw: &str| raw[34..47].parse::<u64>().expect("13 digits");
+    for (id, raw) in redis.raw_objects(SERVICE) {
+        assert!(version(&raw) > version(&before[&id]), "{id}: {raw} after {}", before[&id]);
+    }
+}
