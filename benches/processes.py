@@ -124,6 +124,7 @@ class Ralphext:
         self.config.write_text(
             f'service = "{SERVICE}"\n[redis]\nurl = "{server.url(transport)}"\n'
             f'[source]\nkind = "file"\npath = "{source}"\ninterval = "1h"\n[content]\nttl = "24h"\n'
+            '[admin]\nlisten = "127.0.0.1:0"\n'
         )
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith("RALPHEXT")}
 

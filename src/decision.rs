@@ -32,6 +32,9 @@ pub enum WriteReason {
 }
 
 impl WriteReason {
+    /// All of them, in the order of their declaration.
+    pub const ALL: [Self; 4] = [Self::New, Self::Changed, Self::Healed, Self::Expired];
+
     /// The word for it in `plan`, `explain` and metrics.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,6 +1,7 @@
 //! Contents page of ralphext: the rooms in the order in which imports may fall (ARCHITECTURE.md).
 //! It must not hold logic.
 
+pub mod admin;
 pub mod app;
 pub mod cli;
 pub mod config;

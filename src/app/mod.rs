@@ -4,16 +4,18 @@
 mod runtime;
 mod signals;
 
-use std::{fs, sync::Arc};
+use std::{collections::BTreeMap, fs, sync::Arc};
 
 use tokio::{sync::watch, task::JoinSet};
 use tracing::{error, info};
 
 use crate::{
+    admin::{self, AdminError, Listener, Shown},
     pipeline::{Engine, EngineError, Kind, Opened, PassReport, Plan, Progress, stopped},
-    settings::{Secret, Settings},
+    settings::{Listen, Secret, Settings},
     sources::{self, Options, Source, SourceError},
     store::StoreError,
+    telemetry::metrics::{Metrics, ServiceMetrics},
 };
 
 pub use runtime::block_on;
@@ -28,6 +30,9 @@ pub enum AppError {
     /// The source could not be built.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// Probes and metrics could not be served.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
 }
 
 /// Builds the source of a service. With `watch` its changes can be waited for.
@@ -46,18 +51,33 @@ pub fn source(settings: &Settings, watch: bool) -> Result<Box<dyn Source>, Sourc
     sources::build(&settings.source, &settings.limits, &options)
 }
 
-/// Runs all services until `stop` turns true. Everything is built before anything starts.
+/// Runs all services until `stop` turns true. Everything is bound and built before anything starts.
 ///
 /// # Errors
-/// When one of them cannot be built; then none is started.
+/// When the listener cannot be bound or a service not be built; then none is started.
 pub async fn run(all: Vec<Settings>, stop: watch::Receiver<bool>) -> Result<(), AppError> {
+    // They all have the same: it was checked.
+    let listener = Listener::bind(all.first().map_or(Listen::Off, |settings| settings.admin.listen)).await?;
+    let (mut metrics, mut states) = (Metrics::default(), BTreeMap::new());
     let mut built = Vec::with_capacity(all.len());
     for settings in all {
         let source = source(&settings, true)?;
         let grace = settings.shutdown.grace.0;
-        info!(service = settings.name().as_str(), source = source.describe(), "service configured");
-        built.push((Engine::new(settings, Kind::Run)?, source, grace));
+        let name = settings.name().to_string();
+        let metrics = metrics.service(&name);
+        info!(service = name, source = source.describe(), "service configured");
+        let engine = Engine::new(settings, Kind::Run, metrics)?;
+        states.insert(name, engine.watch());
+        built.push((engine, source, grace));
     }
+    // Probes are answered until the last service has ended.
+    let (end, ending) = watch::channel(false);
+    let shown = Arc::new(Shown { services: states, metrics, stop: stop.clone() });
+    let served = listener.map(|listener| {
+        let address = listener.address();
+        info!(%address, "probes and metrics are served: http://{address}/metrics");
+        tokio::spawn(listener.serve(admin::pages(shown), ending))
+    });
     let mut tasks = JoinSet::new();
     for (engine, source, grace) in built {
         // Each has its own lease, schedule and faults: one's trouble is not the others'.
@@ -67,6 +87,11 @@ pub async fn run(all: Vec<Settings>, stop: watch::Receiver<bool>) -> Result<(), 
         if let Err(e) = ended {
             error!(error = %e, "a service ended unexpectedly; the others go on");
         }
+    }
+    end.send_replace(true);
+    if let Some(served) = served {
+        // An error means that it is gone already.
+        let _ = served.await;
     }
     Ok(())
 }
@@ -97,7 +122,9 @@ pub async fn once(
     let mut source = source(&settings, false)?;
     let grace = settings.shutdown.grace.0;
     let lease = settings.writer.lease.0;
-    let mut engine = Engine::new(settings, kind)?;
+    // Nobody scrapes a process that ends by itself.
+    let metrics = Arc::new(ServiceMetrics::new(settings.name().as_str()));
+    let mut engine = Engine::new(settings, kind, metrics)?;
     loop {
         match engine.open().await.map_err(|e: StoreError| AppError::Engine(e.into()))? {
             Opened::Writer => break,

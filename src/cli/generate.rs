@@ -11,7 +11,7 @@ use super::{
     output,
     schema::Name,
 };
-use crate::settings;
+use crate::{settings, telemetry::metrics::metrics_reference};
 
 /// Writes the files, or with `--check` compares them.
 pub fn generate(args: &Generate) -> Result<Exit, Failure> {
@@ -47,6 +47,7 @@ fn files() -> Vec<(String, String)> {
         Name::value_variants().iter().map(|name| (format!("schemas/{}", name.file()), name.text())).collect();
     files.push(("docs/reference/config.md".to_owned(), settings::config_reference()));
     files.push(("docs/reference/cli.md".to_owned(), cli_reference()));
+    files.push(("docs/reference/metrics.md".to_owned(), metrics_reference()));
     files
 }
 

@@ -1,4 +1,7 @@
-//! `ralphext status`: one screen on the configured services. It must not read anything but descriptors and leases.
+//! `ralphext status`: one screen on the configured services. It must not read anything but descriptors, leases, and what a
+//! sidecar on this host says of itself.
+
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -9,10 +12,15 @@ use super::{
     target,
 };
 use crate::{
+    admin::{self, Readiness},
+    pipeline::Role,
     registry::{Descriptor, ServiceStatus},
     settings::Settings,
     store::{Reader, Target},
 };
+
+/// How long the sidecar on this host may take to answer; without one nothing is waited for.
+const SIDECAR_LIMIT: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Serialize)]
 struct Told {
@@ -20,15 +28,19 @@ struct Told {
     well: bool,
     verdict: String,
     lease_holder: Option<String>,
+    /// What the sidecar on this host, if one listens where the configuration says, is to the service.
+    sidecar: Option<admin::Told>,
     descriptor: Option<Descriptor>,
 }
 
 /// Ends with 0 when every service is well, else with 1.
 pub fn status(globals: &Globals) -> Result<Exit, Failure> {
     let all = target::services(globals)?;
+    // They all have the same listener: it was checked.
+    let sidecar = all.first().and_then(|settings| admin::ask(settings.admin.listen, SIDECAR_LIMIT));
     let mut told = Vec::new();
     for settings in &all {
-        told.push(one(settings)?);
+        told.push(one(settings, sidecar.as_ref())?);
     }
     match (globals.output, told.as_slice()) {
         (Output::Json, [one]) => output::json(one),
@@ -43,14 +55,15 @@ pub fn status(globals: &Globals) -> Result<Exit, Failure> {
     Ok(if told.iter().all(|t| t.well) { Exit::Well } else { Exit::Failed })
 }
 
-fn one(settings: &Settings) -> Result<Told, Failure> {
+fn one(settings: &Settings, sidecar: Option<&Readiness>) -> Result<Told, Failure> {
     let mut reader = Reader::open(Target::new(&settings.redis)?, &settings.redis.prefix)?;
     let service = settings.name();
     let stored = reader.descriptor(service)?;
     let descriptor = stored.and_then(|s| serde_json::from_slice::<Descriptor>(&s.value).ok());
     let lease_holder = reader.lease(service)?.map(|s| String::from_utf8_lossy(&s.value).into_owned());
     let (well, verdict) = verdict(descriptor.as_ref(), target::now_ms());
-    Ok(Told { service: service.to_string(), well, verdict, lease_holder, descriptor })
+    let sidecar = sidecar.and_then(|sidecar| sidecar.services.get(service.as_str())).cloned();
+    Ok(Told { service: service.to_string(), well, verdict, lease_holder, sidecar, descriptor })
 }
 
 fn verdict(descriptor: Option<&Descriptor>, now: u64) -> (bool, String) {
@@ -77,11 +90,28 @@ fn verdict(descriptor: Option<&Descriptor>, now: u64) -> (bool, String) {
     }
 }
 
+/// What this host's sidecar is to the service.
+fn here(sidecar: &admin::Told, now: u64) -> String {
+    let since = output::ago(sidecar.state.since.0, now);
+    match &sidecar.state.role {
+        Role::Standby { holder } => format!("this host's sidecar stands by behind {holder}, since {since}"),
+        Role::Writer { .. } => format!("this host's sidecar is the writer, since {since}"),
+        Role::Stopped => "this host's sidecar is ending".to_owned(),
+        Role::Connecting => match &sidecar.state.last_error {
+            Some(error) => format!("this host's sidecar cannot write, since {since}: {error}"),
+            None => "this host's sidecar is starting".to_owned(),
+        },
+    }
+}
+
 fn show(told: &Told) {
     let now = target::now_ms();
     let style = if told.well { output::GOOD } else { output::BAD };
     let mark = if told.well { "●" } else { "✗" };
     output::say!("{style}{mark} {}{style:#}  {}", told.service, output::clean(&told.verdict));
+    if let Some(sidecar) = &told.sidecar {
+        output::say!("  {}", output::clean(&here(sidecar, now)));
+    }
     let Some(d) = &told.descriptor else { return };
     let ago = |stamp: Option<crate::registry::Stamp>| {
         stamp.map_or("never".to_owned(), |at| format!("{at} ({})", output::ago(at.0, now)))

@@ -25,6 +25,7 @@ pub(super) enum Kind {
     Size,
     Share,
     Address,
+    Listen,
     ServiceName,
 }
 
@@ -89,6 +90,12 @@ const OTHER_NAMES: &[(&[&str], &str, &str)] = &[
     (&["content.exclude", "content.ignored", "content.volatile"], "content.ignore", "it is called ignore"),
     (&["verify.interval", "verify.period"], "verify.every", "it is called every"),
     (&["limits.max_size"], "limits.max_content", "it is called max_content"),
+    (
+        &["admin.port", "admin.address", "admin.bind", "admin.addr", "metrics.listen", "http.listen", "health.listen"],
+        "admin.listen",
+        "address and port of probes and metrics are one value",
+    ),
+    (&["metrics", "http", "health", "probes"], "admin", "it is called admin"),
     (&["logging", "logs"], "log", "it is called log"),
     (&["log.filter", "log.verbosity"], "log.level", "it is called level"),
     (&["shutdown.timeout", "shutdown.grace_period"], "shutdown.grace", "it is called grace"),
@@ -187,6 +194,7 @@ fn kind_of(property: &Value) -> Kind {
         Some("size") => return Kind::Size,
         Some("share") => return Kind::Share,
         Some("address") => return Kind::Address,
+        Some("listen address") => return Kind::Listen,
         Some("service name") => return Kind::ServiceName,
         _ => {}
     }
@@ -231,6 +239,7 @@ mod tests {
         assert_eq!(kind("verify.every"), Kind::Duration);
         assert_eq!(kind("limits.max_shrink"), Kind::Share);
         assert_eq!(kind("limits.max_content"), Kind::Size);
+        assert_eq!(kind("admin.listen"), Kind::Listen);
         assert!(matches!(kind("source.kind"), Kind::Word(words) if words == ["file", "exec", "stream", "stdin"]));
         assert!(matches!(kind("log.format"), Kind::Word(words) if words == ["auto", "pretty", "json"]));
     }

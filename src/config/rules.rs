@@ -297,7 +297,11 @@ pub(super) fn together(services: &[(Settings, Node)], report: &mut Report) {
         }
         if let Some(first) = seen.first() {
             let (mine, theirs) = (&service.0, &first.0);
-            for (key, same) in [("log", mine.log == theirs.log), ("shutdown", mine.shutdown == theirs.shutdown)] {
+            for (key, same) in [
+                ("admin", mine.admin == theirs.admin),
+                ("log", mine.log == theirs.log),
+                ("shutdown", mine.shutdown == theirs.shutdown),
+            ] {
                 if !same {
                     let node = service.1.at(key).or_else(|| first.1.at(key));
                     let origin = node.map_or(place.clone(), |node| node.origin.clone());

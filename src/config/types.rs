@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     model::ServiceName,
-    settings::{HumanDuration, Percent, RedisUrl, Size, ValueError},
+    settings::{HumanDuration, Listen, Percent, RedisUrl, Size, ValueError},
 };
 
 /// A problem with the value at `key`.
@@ -209,6 +209,7 @@ fn matches_scalar(value: &Value, name: &str, kind: &Kind) -> Result<(), Mismatch
         (Kind::Duration, Value::String(_) | Value::Number(_)) => Ok(text.parse::<HumanDuration>().map(drop)?),
         (Kind::Size, Value::String(_) | Value::Number(_)) => Ok(text.parse::<Size>().map(drop)?),
         (Kind::Share, Value::String(_) | Value::Number(_)) => Ok(text.parse::<Percent>().map(drop)?),
+        (Kind::Listen, Value::String(_) | Value::Number(_)) => Ok(text.parse::<Listen>().map(drop)?),
         (Kind::Address, Value::String(_)) => Ok(RedisUrl::parse(text).map(drop)?),
         (Kind::ServiceName, Value::String(_)) => ServiceName::new(text).map(drop).map_err(|cause| {
             let hint = "write lower-case letters, digits and -, at most 63, beginning with a letter";
@@ -228,6 +229,7 @@ fn needed(kind: &Kind) -> String {
         Kind::Size => "a size".to_owned(),
         Kind::Share => "a share".to_owned(),
         Kind::Address => "an address".to_owned(),
+        Kind::Listen => "an address to listen on".to_owned(),
         Kind::ServiceName => "a service name".to_owned(),
         Kind::Text | Kind::Table | Kind::Map | Kind::List => "a text".to_owned(),
     }
@@ -241,6 +243,7 @@ fn example(kind: &Kind) -> String {
         Kind::Duration => "\"90s\"".to_owned(),
         Kind::Size => "\"256KiB\"".to_owned(),
         Kind::Share => "\"20%\"".to_owned(),
+        Kind::Listen => "\"0.0.0.0:9782\", or \"off\"".to_owned(),
         Kind::Address => "\"redis://127.0.0.1:6379/0\"".to_owned(),
         Kind::ServiceName => "\"hwinfo\"".to_owned(),
         Kind::Text | Kind::Table | Kind::Map | Kind::List => "\"text\"".to_owned(),

@@ -36,6 +36,23 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::NotJson,
+        Self::NoId,
+        Self::BadId,
+        Self::BadField,
+        Self::NoContent,
+        Self::TooLarge,
+        Self::NoRoom,
+        Self::NotCanonical,
+        Self::BadType,
+        Self::Render,
+        Self::Unreadable,
+        Self::Duplicate,
+        Self::Unresolved,
+    ];
+
     /// The word for it in logs, JSON output and metrics.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use super::{
@@ -13,6 +14,7 @@ use super::{
     handle::{Handler, ticks},
     heed::Heed,
     link::Link,
+    live::{Live, State},
     plan::{Output, Plan},
     profile::{descriptor, instance},
     pulse::{Finding, Periods, Pulse, Vitals, beat},
@@ -29,6 +31,7 @@ use crate::{
     registry::{Counts, Descriptor, LastError, ServiceStatus, Stamp},
     settings::Settings,
     store::{Acquired, BatchBuilder, FailureClass, KeyspaceEvents, Session, StoreError, Target},
+    telemetry::metrics::ServiceMetrics,
 };
 
 /// What the engine is for.
@@ -93,6 +96,9 @@ pub struct Engine {
     pub(super) spool_fails: bool,
     /// What the server tells of the service's keys, with `verify.keyspace_events`.
     pub(super) heed: Option<Heed>,
+    /// The last snapshot had records that told nothing of their object; it was logged.
+    pub(super) incomplete: bool,
+    pub(super) live: Live,
     periods: Periods,
     pub(super) target: Target,
     token: String,
@@ -100,8 +106,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Builds everything; nothing is sent. Needs a tokio runtime.
-    pub fn new(settings: Settings, kind: Kind) -> Result<Self, EngineError> {
+    /// Builds everything; nothing is sent. What it does is counted in `metrics`. Needs a tokio runtime.
+    pub fn new(settings: Settings, kind: Kind, metrics: Arc<ServiceMetrics>) -> Result<Self, EngineError> {
         let ignore = Ignore::new(&settings.content.ignore).map_err(|e| EngineError::Settings(e.to_string()))?;
         let target = Target::new(&settings.redis)?;
         let token = instance();
@@ -121,8 +127,10 @@ impl Engine {
             _ => RenewalPolicy::Below(ttl_ms - ttl_ms / 20),
         };
         let handler = Handler::new(&settings, Sealer::new(settings.name(), ignore), output, policy);
-        let link = Link::new(target.clone(), session.keys().clone(), ttl_ms, ticks(u128::from(ttl_ms)))
+        let keys = session.keys().clone();
+        let link = Link::new(target.clone(), keys, ttl_ms, ticks(u128::from(ttl_ms)), metrics.clone())
             .map_err(|e| EngineError::Settings(format!("cannot start the writer's thread: {e}")))?;
+        metrics.value_bytes_max.set_count(settings.limits.max_total.as_usize());
         let (lease, heartbeat) = (settings.writer.lease.0, settings.writer.heartbeat.0);
         Ok(Self {
             sweep: Sweep::new(settings.verify_every()),
@@ -137,6 +145,8 @@ impl Engine {
             replay: None,
             spool_fails: false,
             heed: None,
+            incomplete: false,
+            live: Live::new(metrics),
             periods: Periods {
                 lease,
                 every: heartbeat.min(lease / 3),
@@ -151,6 +161,11 @@ impl Engine {
             target,
             token,
         })
+    }
+
+    /// What it is doing, now and later.
+    pub fn watch(&self) -> watch::Receiver<State> {
+        self.live.watch()
     }
 
     /// The service's name.
@@ -195,6 +210,9 @@ impl Engine {
         }
         self.learn().await?;
         self.open_spool();
+        self.live.writes(self.handler.epoch);
+        self.tell_live();
+        self.meter();
         Ok(Opened::Writer)
     }
 
@@ -260,6 +278,7 @@ impl Engine {
 
     /// Tells readers what is known now.
     pub(super) fn publish(&mut self) {
+        self.tell_live();
         let vitals = self.vitals();
         if let Some(pulse) = &self.pulse {
             pulse.vitals.send_replace(vitals);

@@ -26,6 +26,8 @@ pub struct Faults {
     pub examples: Vec<FailedObject>,
     /// How many there were in this pass.
     pub count: u64,
+    /// Number of faults by kind, of all passes.
+    pub totals: BTreeMap<&'static str, u64>,
     logged: u64,
     pass: u32,
     /// By object or place: hash of the cause, and the pass that had it last.
@@ -47,6 +49,7 @@ impl Faults {
         let pass = self.pass;
         self.count += 1;
         *self.by_kind.entry(fault.kind.as_str()).or_default() += 1;
+        *self.totals.entry(fault.kind.as_str()).or_default() += 1;
         if self.examples.len() < EXAMPLES {
             self.examples.push(FailedObject {
                 object_id: id.map(str::to_owned),

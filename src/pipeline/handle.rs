@@ -9,6 +9,7 @@ use super::{
     plan::{Output, Planned},
     record::{self, Lead, Record},
     spooling::Kept,
+    totals::{Totals, Writes},
 };
 use crate::{
     decision::{Known, RenewalPolicy, Verdict, WriteReason, decide},
@@ -36,6 +37,8 @@ pub struct Counts {
     pub set: u64,
     /// Lost values that are left to a later wave, see [`Handler::heal_up_to`].
     pub deferred: u64,
+    /// Writes that were decided on.
+    pub writes: Writes,
 }
 
 /// Moment at which a block is handled.
@@ -60,6 +63,7 @@ pub struct Handler {
     pub faults: Faults,
     /// Counts of this pass.
     pub counts: Counts,
+    past: Totals,
     /// Objects to renew at once.
     pub renewals: Vec<u32>,
     /// Where verdicts go.
@@ -93,6 +97,7 @@ impl Handler {
             epoch: Epoch::default(),
             faults: Faults::default(),
             counts: Counts::default(),
+            past: Totals::default(),
             renewals: Vec::new(),
             output,
             pass: 0,
@@ -114,12 +119,18 @@ impl Handler {
     /// Begins a pass; `snapshot` unless the source emits deltas.
     pub fn begin(&mut self, snapshot: bool) {
         self.pass += 1;
+        self.past = self.totals();
         self.counts = Counts::default();
         self.faults.begin();
         self.renewals.clear();
         self.output.begin();
         self.in_snapshot = snapshot;
         self.ended = false;
+    }
+
+    /// Counts of all passes, this one included.
+    pub fn totals(&self) -> Totals {
+        self.past.plus(self.counts.skipped, &self.counts.writes)
     }
 
     /// `{"begin": true}`: what was named before does not count for this snapshot.
@@ -256,7 +267,10 @@ impl Handler {
             Verdict::Write(WriteReason::Healed) if self.ledger.written(slot).0 > self.heal_up_to => {
                 self.counts.deferred += 1;
             }
-            Verdict::Write(_) => self.write(slot, id, &digest, raw, now),
+            Verdict::Write(reason) => {
+                self.counts.writes.count(reason);
+                self.write(slot, id, &digest, raw, now);
+            }
             Verdict::Renew => {
                 self.ledger.set_raw(slot, raw);
                 self.renewals.push(slot);

@@ -91,9 +91,10 @@ impl Engine {
             let values = self.control(move |session| session.values(&asked)).await?;
             for ((slot, id), value) in slots.iter().zip(&ids).zip(values) {
                 let written = self.handler.ledger.written(*slot);
-                let is_sound = value.is_some_and(|value| self.is_value_of(&value, id, written, &ignore));
-                if !is_sound {
-                    self.lose(*slot);
+                match value {
+                    Some(value) if self.is_value_of(&value, id, written, &ignore) => {}
+                    Some(_) => self.lose(*slot, "overwritten"),
+                    None => self.lose(*slot, "missing"),
                 }
             }
         }
@@ -108,7 +109,8 @@ impl Engine {
             })
     }
 
-    fn lose(&mut self, slot: u32) {
+    fn lose(&mut self, slot: u32, found: &str) {
+        self.live.metrics.lost.of(found).add(1);
         self.handler.ledger.set_broken(slot);
         self.link.booked.lost += 1;
     }
@@ -120,7 +122,7 @@ impl Engine {
             match self.is_too_stale() {
                 // Left to expire: nothing that a pass could mend.
                 true => self.handler.ledger.set_broken(slot),
-                false => self.lose(slot),
+                false => self.lose(slot, "missing"),
             }
         }
     }
@@ -136,6 +138,7 @@ impl Engine {
         if let Some(heed) = &mut self.heed {
             // Nobody knows which of them were told while nobody listened.
             heed.sent.clear();
+            self.live.metrics.hearing.set_flag(true);
             if std::mem::take(&mut heed.deaf) {
                 info!(service, "keyspace events arrive again");
             }
@@ -147,6 +150,7 @@ impl Engine {
         if let Some(heed) = &mut self.heed
             && !std::mem::replace(&mut heed.deaf, true)
         {
+            self.live.metrics.hearing.set_flag(false);
             warn!(service, error = why, "no keyspace events arrive; lost keys are found by their next renewal");
         }
     }

@@ -1,12 +1,13 @@
 //! The pipeline's side of the writer: sends jobs, counts what is under way, books receipts. It must not know records.
 
-use std::io;
+use std::{io, sync::Arc};
 
-use super::handle::Handler;
+use super::{handle::Handler, meter};
 use crate::{
     envelope::{HEAD_MAX, probe},
     model::{Epoch, Version},
     store::{Batch, Job, Keys, Receipt, RenewBatch, Renewal, StoreError, Target, Writer},
+    telemetry::metrics::ServiceMetrics,
 };
 
 /// Objects in one renewal.
@@ -42,11 +43,18 @@ pub struct Link {
     /// The highest version known to be in Redis.
     pub confirmed: Version,
     sent: Version,
+    metrics: Arc<ServiceMetrics>,
 }
 
 impl Link {
     /// Starts a writer; nothing is sent before [`Link::open`].
-    pub fn new(target: Target, keys: Keys, ttl_ms: u64, ttl_ticks: u32) -> io::Result<Self> {
+    pub fn new(
+        target: Target,
+        keys: Keys,
+        ttl_ms: u64,
+        ttl_ticks: u32,
+        metrics: Arc<ServiceMetrics>,
+    ) -> io::Result<Self> {
         let redis = target.settings();
         let depth = (redis.max_in_flight.bytes() / redis.batch_bytes.bytes().max(1)).clamp(1, 64);
         let writer = Writer::spawn(target, keys.clone(), depth as usize)?;
@@ -60,6 +68,7 @@ impl Link {
             booked: Booked::default(),
             confirmed: Version(0),
             sent: Version(0),
+            metrics,
         })
     }
 
@@ -106,6 +115,7 @@ impl Link {
             self.book(handler, receipt);
         }
         self.in_flight += 1;
+        self.metrics.batches_in_flight.set_count(self.in_flight);
         let _ = self.writer.jobs.send(job).await;
     }
 
@@ -129,8 +139,10 @@ impl Link {
 
     fn book(&mut self, handler: &mut Handler, receipt: Receipt) {
         self.in_flight = self.in_flight.saturating_sub(1);
+        let (before, metrics) = (self.booked, self.metrics.clone());
         match receipt {
-            Receipt::Written { touched, result: Ok(()) } => {
+            Receipt::Written { touched, took, result: Ok(()) } => {
+                metrics.batch_duration.of("write").observe(took);
                 self.booked.written += touched.sets.len() as u64;
                 self.booked.removed += touched.removes.len() as u64;
                 self.booked.bytes_written += touched.value_bytes;
@@ -140,13 +152,14 @@ impl Link {
                     }
                 }
             }
-            Receipt::Written { touched, result: Err(e) } => {
+            Receipt::Written { touched, result: Err(e), .. } => {
                 for slot in touched.sets {
                     handler.ledger.set_broken(slot);
                 }
                 self.failed.get_or_insert(e);
             }
-            Receipt::Renewed { slots, result: Ok(answers) } => {
+            Receipt::Renewed { slots, took, result: Ok(answers) } => {
+                metrics.batch_duration.of("renew").observe(took);
                 let expires = super::now().tick.saturating_add(self.ttl_ticks);
                 for (slot, answer) in slots.into_iter().zip(answers) {
                     match answer {
@@ -155,6 +168,8 @@ impl Link {
                             handler.ledger.set_expires(slot, expires);
                         }
                         Renewal::Missing | Renewal::Other => {
+                            let is_missing = matches!(answer, Renewal::Missing);
+                            metrics.lost.of(if is_missing { "missing" } else { "overwritten" }).add(1);
                             self.booked.lost += 1;
                             handler.ledger.set_broken(slot);
                         }
@@ -165,5 +180,11 @@ impl Link {
                 self.failed.get_or_insert(e);
             }
         }
+        metrics.written.add(self.booked.written - before.written);
+        metrics.removed.add(self.booked.removed - before.removed);
+        metrics.written_bytes.add(self.booked.bytes_written - before.bytes_written);
+        metrics.renewed.add(self.booked.renewed - before.renewed);
+        metrics.batches_in_flight.set_count(self.in_flight);
+        meter::objects(&metrics, &handler.ledger);
     }
 }

@@ -35,6 +35,7 @@ impl Engine {
         let seen = Seen { present, new: self.handler.counts.new, vanished };
         match self.baseline.judge(seen, super::now(), bounds) {
             Ok(believed) => {
+                self.meter_growth(seen.stood(), present);
                 self.tell(vanished, &believed);
                 Ok(())
             }

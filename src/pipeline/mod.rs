@@ -13,7 +13,9 @@ mod heed;
 mod ids;
 mod ledger;
 mod link;
+mod live;
 mod memory;
+mod meter;
 mod pass;
 mod plan;
 mod preview;
@@ -28,6 +30,7 @@ mod schedule;
 mod spooling;
 mod stream;
 mod sweep;
+mod totals;
 mod volume;
 
 use std::{
@@ -39,11 +42,12 @@ pub use engine::{Engine, EngineError, Kind, Opened};
 pub use guard::{Approval, Baseline, Refusal};
 pub use handle::{Handler, Now};
 pub use ledger::Ledger;
+pub use live::{Live, Role, State};
 pub use pass::Progress;
 pub use plan::{Output, Plan, Planned};
 pub use preview::{Preview, Shown, preview};
 pub use record::{BadRecord, Lead, Record, fast_id, lead, parse, record_schema};
-pub use report::{PassReport, Summary};
+pub use report::{Outcome, PassReport, Summary};
 pub use run::run;
 
 use tokio::sync::watch;

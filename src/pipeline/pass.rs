@@ -82,6 +82,7 @@ impl Engine {
             }
             Ok(_) => {}
             Err(e) => {
+                report.source_failure = Some(e.kind());
                 report.source_error = Some(e.to_string());
                 report.public_error = Some(e.public());
             }
@@ -199,6 +200,7 @@ impl Engine {
 
     /// Removes the objects that a complete snapshot did not name, unless the guard refuses.
     pub(super) async fn remove_vanished(&mut self, summary: &mut Summary) -> Option<String> {
+        self.incomplete = false;
         // What was deleted in so many words did not vanish: it is booked first.
         self.link.settle(&mut self.handler).await;
         let vanished = self.handler.vanished();
@@ -234,7 +236,9 @@ impl Engine {
 
     /// The verifying renewals that are due after `elapsed` more time.
     pub(super) async fn renew_step(&mut self, elapsed: Duration) {
-        if self.is_too_stale() {
+        let is_too_stale = self.is_too_stale();
+        self.live.ages(&self.descriptor, is_too_stale);
+        if is_too_stale {
             return;
         }
         let slots = self.sweep.step(&self.handler.ledger, elapsed);
@@ -302,15 +306,23 @@ impl Engine {
             error: None,
         };
         report.summary.error = report.error(self.settings.limits.max_failed);
+        self.meter();
     }
 
-    pub(super) fn warn_incomplete(&self) {
+    /// Told once, until a snapshot is complete again.
+    pub(super) fn warn_incomplete(&mut self) {
+        let was_told = std::mem::replace(&mut self.incomplete, true);
         let (service, records) = (self.service(), self.handler.counts.unnamed);
-        warn!(service, records, "{records} records say nothing of their object: this snapshot removes nothing");
+        if was_told {
+            debug!(service, records, "a snapshot still removes nothing");
+        } else {
+            warn!(service, records, "a snapshot removes nothing: {records} of its records say nothing of their object");
+        }
     }
 
     pub(super) fn log(&mut self, report: &PassReport) {
         self.log_trouble(report);
+        self.meter_pass(report);
         let (service, s) = (self.service(), &report.summary);
         info!(
             service,

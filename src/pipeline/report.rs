@@ -7,8 +7,71 @@ use serde::Serialize;
 use crate::{
     registry::{FailedObject, LastPass, Stamp},
     settings::Percent,
-    store::StoreError,
+    store::{FailureClass, StoreError},
 };
+
+/// How a pass ended, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// All of the source's truth is in Redis.
+    Complete,
+    /// What came is in Redis; it was no complete snapshot, so nothing was removed.
+    Partial,
+    /// More objects failed than `limits.max_failed`.
+    TooManyFailed,
+    /// The source failed.
+    SourceFailed,
+    /// Too much vanished to be believed.
+    RefusedShrink,
+    /// Redis failed.
+    RedisFailed,
+    /// Another writer took over.
+    LeaseLost,
+    /// It was stopped.
+    Interrupted,
+}
+
+impl Outcome {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Complete,
+        Self::Partial,
+        Self::TooManyFailed,
+        Self::SourceFailed,
+        Self::RefusedShrink,
+        Self::RedisFailed,
+        Self::LeaseLost,
+        Self::Interrupted,
+    ];
+
+    /// The word for it in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Partial => "partial",
+            Self::TooManyFailed => "too_many_failed",
+            Self::SourceFailed => "source_failed",
+            Self::RefusedShrink => "refused_shrink",
+            Self::RedisFailed => "redis_failed",
+            Self::LeaseLost => "lease_lost",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// What `report` tells; the first cause counts.
+    pub fn of(report: &PassReport, max_failed: Percent) -> Self {
+        match &report.store_error {
+            Some(e) if e.class == FailureClass::Fenced => Self::LeaseLost,
+            Some(_) => Self::RedisFailed,
+            None if report.interrupted => Self::Interrupted,
+            None if report.source_failure.is_some() => Self::SourceFailed,
+            None if report.refused.is_some() => Self::RefusedShrink,
+            None if report.too_many_failed(max_failed) => Self::TooManyFailed,
+            None if report.summary.complete => Self::Complete,
+            None => Self::Partial,
+        }
+    }
+}
 
 /// The summary of one pass; the JSON object that `once --output json` prints.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -51,6 +114,8 @@ pub struct PassReport {
     pub started_at: u64,
     /// Why the source failed, with its hint.
     pub source_error: Option<String>,
+    /// The kind of that failure, in a word.
+    pub source_failure: Option<&'static str>,
     /// The same without what the source's command said or was given: fit to be shown.
     pub public_error: Option<String>,
     /// The source told all that it has, apart from what could not be read.

@@ -19,6 +19,9 @@ use crate::{
     store::{FailureClass, StoreError},
 };
 
+/// How often at least a standby looks whether the lease is free.
+const STANDBY_LOOKS_EVERY: Duration = Duration::from_secs(1);
+
 /// Why the idle time ended.
 enum Woken {
     Due,
@@ -47,6 +50,7 @@ async fn live(mut engine: Engine, mut source: Box<dyn Source>, mut stop: watch::
     while become_writer(&mut engine, &mut stop, &mut backoff, &mut told).await {
         let failed = work(&mut engine, source.as_mut(), &mut stop, &mut backoff).await;
         let Some(e) = failed else { break };
+        engine.meter_failure(&e);
         let service = engine.service();
         match e.class {
             FailureClass::Fenced => warn!(service, "another writer took the lease over; standing by"),
@@ -65,6 +69,7 @@ async fn live(mut engine: Engine, mut source: Box<dyn Source>, mut stop: watch::
     engine.flush().await;
     engine.link.settle(&mut engine.handler).await;
     engine.close().await;
+    engine.live.stopped();
 }
 
 /// What was logged of Redis' failures: a cause that stays is told once.
@@ -109,15 +114,19 @@ async fn become_writer(
                 return true;
             }
             Ok(Opened::Taken { holder, left_ms }) => {
+                engine.live.stands_by(&holder);
                 if !told.standby {
                     info!(service, holder, "another writer holds the lease; standing by");
                 }
                 told.standby = true;
                 backoff.reset();
                 let left = Duration::from_millis(u64::try_from(left_ms).unwrap_or(0));
-                left.clamp(Duration::from_millis(100), engine.settings.writer.lease.0 / 3)
+                // A lease that is handed back is free at once: a rolling update should not wait for its end.
+                let most = STANDBY_LOOKS_EVERY.min(engine.settings.writer.lease.0 / 3);
+                left.clamp(Duration::from_millis(100), most)
             }
             Err(e) => {
+                engine.meter_failure(&e);
                 told.failed(service, &e);
                 backoff.next()
             }
@@ -137,6 +146,7 @@ async fn work(
     backoff: &mut Backoff,
 ) -> Option<StoreError> {
     let mut schedule = Schedule::new(&engine.settings.source, source.is_stream());
+    engine.live.metrics.circuit_open.set_flag(false);
     loop {
         let begun = Instant::now();
         let report = engine.pass(source, stop, None).await;
@@ -155,6 +165,7 @@ async fn work(
             _ => Outcome::Told,
         };
         let mut due = begun + schedule.next(outcome, begun.elapsed());
+        engine.live.metrics.circuit_open.set_flag(schedule.is_open());
         tell_circuit(engine.service(), &schedule);
         loop {
             match idle(engine, source, due, stop).await {

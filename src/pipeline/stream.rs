@@ -113,6 +113,7 @@ impl Engine {
         }
         let cause = format!("the stream is silent for longer than source.expect_every ({expected})");
         let hint = "hint: is it still working? let it print {\"heartbeat\": true} when there is nothing new";
+        self.live.metrics.source_failures.of("silent").add(1);
         let report = PassReport {
             started_at: super::now().unix_ms,
             source_error: Some(format!("{cause}\n{hint}")),

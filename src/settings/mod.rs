@@ -4,8 +4,10 @@
 //! The doc comments of the fields are the reference: `docs/reference/config.md` and `schemas/config.schema.json`
 //! are generated from them ([`config_reference`], [`config_schema`]).
 
+mod admin;
 mod content;
 mod limits;
+mod listen;
 mod log;
 mod recovery;
 mod redis;
@@ -28,8 +30,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    admin::Admin,
     content::ContentSettings,
     limits::Limits,
+    listen::Listen,
     log::{Log, LogFormat},
     recovery::Recovery,
     redis::Redis,
@@ -76,6 +80,9 @@ pub struct Settings {
     /// How one writer among several is chosen and watched.
     #[serde(default)]
     pub writer: Writer,
+    /// Where `ralphext run` serves probes and metrics. One process has one listener: services of a directory must agree.
+    #[serde(default)]
+    pub admin: Admin,
     /// What is logged, and how. One process has one log: services of a directory must agree.
     #[serde(default)]
     pub log: Log,
@@ -96,6 +103,7 @@ impl Settings {
             recovery: Recovery::default(),
             limits: Limits::default(),
             writer: Writer::default(),
+            admin: Admin::default(),
             log: Log::default(),
             shutdown: Shutdown::default(),
         }

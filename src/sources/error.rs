@@ -91,6 +91,10 @@ pub enum SourceError {
 }
 
 impl SourceError {
+    /// Every word that [`SourceError::kind`] may give.
+    pub const KINDS: [&str; 9] =
+        ["settings", "spawn", "exit", "timed_out", "missing", "io", "truncated", "nothing", "closed"];
+
     /// The word for its kind in JSON output and metrics.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -33,6 +33,42 @@ pub enum FailureClass {
     Server,
 }
 
+impl FailureClass {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Unreachable,
+        Self::TimedOut,
+        Self::Credentials,
+        Self::Permission,
+        Self::ReadOnly,
+        Self::FailedOver,
+        Self::Full,
+        Self::Loading,
+        Self::Fenced,
+        Self::DataLost,
+        Self::Settings,
+        Self::Server,
+    ];
+
+    /// The word for it in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::TimedOut => "timed_out",
+            Self::Credentials => "credentials",
+            Self::Permission => "permission",
+            Self::ReadOnly => "read_only",
+            Self::FailedOver => "failed_over",
+            Self::Full => "full",
+            Self::Loading => "loading",
+            Self::Fenced => "fenced",
+            Self::DataLost => "data_lost",
+            Self::Settings => "settings",
+            Self::Server => "server",
+        }
+    }
+}
+
 /// A failed use of Redis.
 #[derive(Debug, Clone)]
 pub struct StoreError {

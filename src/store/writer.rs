@@ -3,7 +3,10 @@
 //! Fencing is per batch: `WATCH @fence`, `GET @fence`, `MULTI`, the batch, and `EXEC` only after that `GET` answered with
 //! our own epoch. The `EXEC` of one batch travels with the beginning of the next, so the server never waits long.
 
-use std::thread;
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use redis::{RedisError, Value};
 use tokio::sync::mpsc;
@@ -36,6 +39,8 @@ pub enum Receipt {
     Written {
         /// The batch's objects.
         touched: Touched,
+        /// From its sending to its confirmation.
+        took: Duration,
         /// Whether it is in Redis.
         result: Result<(), StoreError>,
     },
@@ -43,6 +48,8 @@ pub enum Receipt {
     Renewed {
         /// The objects asked for.
         slots: Vec<u32>,
+        /// From its sending to its answer.
+        took: Duration,
         /// One answer for each of them.
         result: Result<Vec<Renewal>, StoreError>,
     },
@@ -80,7 +87,8 @@ struct Worker {
     keys: Keys,
     state: State,
     renew_sha: Option<String>,
-    pending: Option<Batch>,
+    /// A batch that waits for its `EXEC`, and since when it is under way.
+    pending: Option<(Batch, Instant)>,
     outbox: mpsc::UnboundedSender<Receipt>,
 }
 
@@ -99,8 +107,9 @@ impl Worker {
                 Some(Job::Write(batch)) => self.write(batch, epoch),
                 Some(Job::Renew(batch)) => {
                     self.finish();
+                    let begun = Instant::now();
                     let result = self.renew(&batch, epoch);
-                    self.answer(Receipt::Renewed { slots: batch.slots, result });
+                    self.answer(Receipt::Renewed { slots: batch.slots, took: begun.elapsed(), result });
                 }
                 None if self.pending.is_some() => self.finish(),
                 None => return,
@@ -113,8 +122,8 @@ impl Worker {
         let _ = self.outbox.send(receipt);
     }
 
-    fn written(&self, batch: Batch, result: Result<(), StoreError>) {
-        self.answer(Receipt::Written { touched: batch.touched, result });
+    fn written(&self, (batch, begun): (Batch, Instant), result: Result<(), StoreError>) {
+        self.answer(Receipt::Written { touched: batch.touched, took: begun.elapsed(), result });
     }
 
     /// The connection, opened if none is; an earlier failure stays until [`Job::Open`], so that whatever was queued
@@ -157,6 +166,7 @@ impl Worker {
 
     /// Sends `batch` up to its `EXEC`, together with the `EXEC` of the one before.
     fn write(&mut self, batch: Batch, epoch: Epoch) {
+        let begun = Instant::now();
         let waiting = self.pending.take();
         let from = if waiting.is_some() { 0 } else { EXEC_LEN };
         let target = self.target.clone();
@@ -167,37 +177,37 @@ impl Worker {
             if let Some(waiting) = waiting {
                 self.written(waiting, Err(e.clone()));
             }
-            return self.written(batch, Err(e));
+            return self.written((batch, begun), Err(e));
         }
         if let Some(waiting) = waiting {
-            let result = self.executed(&waiting);
+            let result = self.executed(&waiting.0);
             let failed = result.as_ref().err().cloned();
             self.written(waiting, result);
             if let Some(e) = failed {
-                return self.written(batch, Err(e));
+                return self.written((batch, begun), Err(e));
             }
         }
         match self.fence_is(epoch) {
-            Ok(()) => self.pending = Some(batch),
+            Ok(()) => self.pending = Some((batch, begun)),
             Err(e) => {
                 let e = self.fail(e);
-                self.written(batch, Err(e));
+                self.written((batch, begun), Err(e));
             }
         }
     }
 
     /// Executes the batch that waits, if one does.
     fn finish(&mut self) {
-        let Some(batch) = self.pending.take() else { return };
+        let Some(waiting) = self.pending.take() else { return };
         let target = self.target.clone();
         let mut exec = Vec::with_capacity(EXEC_LEN);
         command(&mut exec, &[b"EXEC"]);
         let sent = self.connection().and_then(|c| c.send_packed_command(&exec).map_err(|e| target.failed(&e)));
         let result = match sent {
-            Ok(()) => self.executed(&batch),
+            Ok(()) => self.executed(&waiting.0),
             Err(e) => Err(self.fail(e)),
         };
-        self.written(batch, result);
+        self.written(waiting, result);
     }
 
     /// Reads the answers to `WATCH` and `GET @fence`.

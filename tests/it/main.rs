@@ -28,8 +28,12 @@ mod healing;
 mod keyspace;
 /// One writer at a time.
 mod lease;
+/// What is counted, and that it is counted right.
+mod metrics;
 /// Sources that keep failing, or fall silent.
 mod patience;
+/// Probes: alive, ready, standing by.
+mod probes;
 /// Bad Redis, under a running sidecar (how we know 9).
 mod recovery;
 /// What was lost is restored at a bounded rate, and memory is bounded.

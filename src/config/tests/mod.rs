@@ -141,6 +141,8 @@ const EVERY_KEY: &str = r#"
         [writer]
         lease = "3s"
         heartbeat = "1s"
+        [admin]
+        listen = "[::1]:0"
         [log]
         level = "warn,ralphext=debug"
         format = "json"
@@ -158,6 +160,7 @@ fn every_key_in_every_format() {
     assert_eq!(settings.source.interval, HumanDuration::from_secs(5400));
     assert_eq!(settings.source.env["HTTP_PROXY"], "p");
     assert_eq!((settings.limits.max_content, settings.limits.max_failed), (Size(1_000_000), Percent(0.0)));
+    assert_eq!(settings.admin.listen.to_string(), "[::1]:0");
     assert_eq!(settings.log.format, LogFormat::Json);
     assert_eq!(settings.verify_every(), Duration::from_secs(1));
 

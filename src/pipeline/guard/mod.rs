@@ -88,7 +88,7 @@ pub struct Seen {
 
 impl Seen {
     /// Objects that stood before.
-    fn stood(self) -> u64 {
+    pub fn stood(self) -> u64 {
         self.present.saturating_sub(self.new).saturating_add(self.vanished)
     }
 }

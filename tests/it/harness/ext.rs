@@ -27,12 +27,13 @@ impl Ext {
         Self::at(&redis.url())
     }
 
-    /// The service `hwinfo` on the Redis at `url`.
+    /// The service `hwinfo` on the Redis at `url`; probes and metrics are on any free port ([`Running::port`]).
     pub fn at(url: &str) -> Self {
         let dir = tempfile::Builder::new().prefix("ext-").tempdir().expect("a directory for the extension");
         let ext = Self { dir, settings: BTreeMap::new(), env: BTreeMap::new(), flags: Vec::new() };
         let path = ext.path("objects.ndjson").display().to_string();
-        ext.set("service", "hwinfo").set("redis.url", url).set("source.kind", "file").set("source.path", path)
+        let ext = ext.set("service", "hwinfo").set("redis.url", url).set("admin.listen", "127.0.0.1:0");
+        ext.set("source.kind", "file").set("source.path", path)
     }
 
     /// The service `hwinfo` on the master that sentinels name.

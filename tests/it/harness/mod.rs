@@ -4,6 +4,7 @@
 mod contract;
 mod ext;
 mod figures;
+mod http;
 mod journal;
 mod pki;
 mod process;
@@ -22,6 +23,7 @@ pub use self::{
     contract::{Envelope, Schema, repository},
     ext::{Ext, binary},
     figures::{Figures, Vitals, is_soak, minutes, percentile},
+    http::{Scrape, get, talk},
     journal::Journal,
     pki::{Pair, Pki},
     process::{Outcome, Running, signal},

@@ -1,0 +1,22 @@
+//! HTTP for those who look after the process: probes and metrics. It must not know sources or Redis, nor change anything.
+//!
+//! | path | answers |
+//! |---|---|
+//! | `/livez` | 200 as long as the process answers at all |
+//! | `/readyz` | 200 while it does its work or stands by, 503 when it is ending; JSON with what each service is doing |
+//! | `/metrics` | the catalogue (`telemetry/metrics`), as Prometheus text or OpenMetrics |
+//!
+//! A failing source or Redis touches neither probe: restarting would mend nothing, and in a native sidecar readiness gates
+//! the author's whole pod. It is told in `/readyz`'s JSON, in metrics and in the descriptor.
+
+mod ask;
+mod pages;
+mod ready;
+mod serve;
+
+pub use self::{
+    ask::ask,
+    pages::{Shown, pages},
+    ready::{Readiness, Told},
+    serve::{AdminError, Listener},
+};
