@@ -9,7 +9,7 @@ use super::{
     plan::{Output, Planned},
     record::{self, Lead, Record},
     spooling::Kept,
-    totals::{Totals, Writes},
+    totals::{Counts, Totals},
 };
 use crate::{
     decision::{Known, RenewalPolicy, Verdict, WriteReason, decide},
@@ -21,25 +21,6 @@ use crate::{
     render,
     settings::{Settings, Size},
 };
-
-/// What a pass has done so far.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Counts {
-    /// Objects that the source named.
-    pub objects: u64,
-    /// Objects left alone.
-    pub skipped: u64,
-    /// Objects that the source named and that did not stand in Redis before.
-    pub new: u64,
-    /// Records that say nothing of their object (id unknown): the snapshot removes nothing.
-    pub unnamed: u64,
-    /// Values put into batches.
-    pub set: u64,
-    /// Lost values that are left to a later wave, see [`Handler::heal_up_to`].
-    pub deferred: u64,
-    /// Writes that were decided on.
-    pub writes: Writes,
-}
 
 /// Moment at which a block is handled.
 #[derive(Debug, Clone, Copy)]

@@ -1,4 +1,4 @@
-//! What was decided, counted over all passes of a process: numbers that only grow, for metrics. It must not decide.
+//! What was decided, counted: for the running pass, and over all passes of a process. It must not decide.
 
 use crate::decision::WriteReason;
 
@@ -17,6 +17,25 @@ impl Writes {
     pub fn each(&self) -> impl Iterator<Item = (WriteReason, u64)> {
         WriteReason::ALL.into_iter().zip(self.0)
     }
+}
+
+/// What a pass has done so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Counts {
+    /// Objects that the source named.
+    pub objects: u64,
+    /// Objects left alone.
+    pub skipped: u64,
+    /// Objects that the source named and that did not stand in Redis before.
+    pub new: u64,
+    /// Records that say nothing of their object (id unknown): the snapshot removes nothing.
+    pub unnamed: u64,
+    /// Values put into batches.
+    pub set: u64,
+    /// Lost values that are left to a later wave, see [`Handler::heal_up_to`](super::Handler::heal_up_to).
+    pub deferred: u64,
+    /// Writes that were decided on.
+    pub writes: Writes,
 }
 
 /// Over all passes.
