@@ -260,7 +260,7 @@ fn services_are_told_apart_and_a_streams_passes_too() {
     ext.write("s.sh", "echo '{\"begin\":true}'; cat s.ndjson; echo '{\"end\":true}'; sleep 600\n");
     ext.write("s.ndjson", &ndjson(&records(2, 1)));
     let redis_url = redis.url();
-    let common = format!("redis.url = {redis_url:?}\nadmin.listen = \"127.0.0.1:0\"\nwriter.heartbeat = \"1s\"\n");
+    let common = format!("redis.url = {redis_url:?}\nwriter.heartbeat = \"1s\"\n");
     ext.write("d/common.toml", &common);
     let file = "service = \"hwinfo\"\n[source]\nkind = \"file\"\n";
     ext.write("d/a.toml", &format!("{file}path = \"{dir}objects.ndjson\"\n"));

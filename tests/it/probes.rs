@@ -157,7 +157,7 @@ fn a_port_in_use_is_told_before_anything_starts() {
 
 #[test]
 fn wrong_addresses_are_refused_with_what_to_write() {
-    let ext = Ext::at(&Redis::nowhere());
+    let ext = Ext::at(&Redis::nowhere()).env("RALPHEXT__ADMIN__LISTEN", "");
     for (listen, hint) in [("9782", "0.0.0.0:9782"), ("localhost:1", "127.0.0.1:1"), ("0.0.0.0", "off")] {
         ext.verb(&["--set", &format!("admin.listen={listen}"), "check"]).expect(2).says(&["admin.listen", hint]);
     }
@@ -190,6 +190,24 @@ fn only_what_is_there_is_served_and_only_to_read() {
     let open = get(port, "/metrics", "Accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5");
     assert_eq!(open.head["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8");
     assert!(open.body.ends_with("# EOF\n") && !plain.body.contains("# EOF"));
+    sidecar.stop().expect(0);
+}
+
+#[test]
+fn nothing_secret_is_served() {
+    let redis = Redis::with_password("s3cret-right");
+    let url = redis.url().replace("redis://", "redis://:s3cret-wrong@");
+    let ext = Ext::at(&url);
+    let mut sidecar = ext.run();
+    let port = sidecar.port();
+    sidecar.wait_until("Redis refuses it", || {
+        !get(port, "/readyz", "").json()["services"]["hwinfo"]["last_error"].is_null()
+    });
+    for path in ["/livez", "/readyz", "/metrics", "/"] {
+        let answer = sidecar.get(path);
+        assert!(!answer.body.contains("s3cret") && !format!("{:?}", answer.head).contains("s3cret"), "{answer:?}");
+    }
+    assert!(sidecar.scrape().value("ralphext_redis_failures_total", &[("class", "credentials")]) >= 1.0);
     sidecar.stop().expect(0);
 }
 

@@ -8,8 +8,7 @@ use crate::harness::{Ext, Outcome, Redis, Running, ndjson, records};
 fn pair(redis: &Redis) -> Ext {
     let ext = Ext::new(redis);
     let dir = ext.path("").display().to_string();
-    let common = format!("[redis]\nurl = {:?}\n[writer]\nheartbeat = \"1s\"\nlease = \"3s\"\n", redis.url())
-        + "[admin]\nlisten = \"127.0.0.1:0\"\n";
+    let common = format!("[redis]\nurl = {:?}\n[writer]\nheartbeat = \"1s\"\nlease = \"3s\"\n", redis.url());
     let file =
         format!("service = \"hwinfo\"\n[source]\nkind = \"file\"\npath = \"{dir}objects.ndjson\"\ninterval = \"1s\"\n");
     let exec = format!(

@@ -32,8 +32,7 @@ impl Ext {
         let dir = tempfile::Builder::new().prefix("ext-").tempdir().expect("a directory for the extension");
         let ext = Self { dir, settings: BTreeMap::new(), env: BTreeMap::new(), flags: Vec::new() };
         let path = ext.path("objects.ndjson").display().to_string();
-        let ext = ext.set("service", "hwinfo").set("redis.url", url).set("admin.listen", "127.0.0.1:0");
-        ext.set("source.kind", "file").set("source.path", path)
+        ext.set("service", "hwinfo").set("redis.url", url).set("source.kind", "file").set("source.path", path)
     }
 
     /// The service `hwinfo` on the master that sentinels name.
@@ -134,7 +133,12 @@ impl Ext {
     /// The binary in this directory with `words` and no configuration.
     pub fn bare(&self, words: &[&str]) -> Command {
         let mut command = Command::new(binary());
-        command.args(words).current_dir(self.dir.path()).env_clear().envs(&self.env);
+        command.args(words).current_dir(self.dir.path()).env_clear();
+        if !self.settings.contains_key("admin.listen") {
+            // Whatever the configuration, no two tests want the same port.
+            command.env("RALPHEXT__ADMIN__LISTEN", "127.0.0.1:0");
+        }
+        command.envs(&self.env);
         for name in ["PATH", "HOME", "LANG", "LLVM_PROFILE_FILE"] {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
