@@ -284,6 +284,17 @@ fn services_are_told_apart_and_a_streams_passes_too() {
 }
 
 #[test]
+fn the_documents_name_only_metrics_that_exist() {
+    let known: BTreeSet<_> = catalogue().into_iter().collect();
+    for page in ["docs/operations.md", "README.md", "ARCHITECTURE.md"] {
+        let text = fs::read_to_string(repository().join(page)).expect("it is there");
+        let words = text.split(|c: char| !c.is_ascii_lowercase() && c != '_');
+        let unknown: Vec<_> = words.filter(|w| w.starts_with("ralphext_") && !known.contains(*w)).collect();
+        assert_eq!(unknown, Vec::<&str>::new(), "{page}");
+    }
+}
+
+#[test]
 fn every_metric_is_moved_by_a_test() {
     let folder = repository().join("tests/it");
     let tests = ["metrics.rs", "probes.rs"].map(|name| fs::read_to_string(folder.join(name)).expect("it is there"));
