@@ -50,12 +50,14 @@ impl Engine {
             match block_in_place(|| Spool::open(&folder, &service)) {
                 Ok(spool) => *shared = Some(spool),
                 Err(e) => {
+                    self.live.metrics.spool_usable.set_flag(false);
                     error!(service = service.as_str(), error = %e, hint = e.hint(), "there is no spool to keep things in");
                     return;
                 }
             }
         }
         let Some(spool) = shared.as_ref() else { return };
+        self.live.metrics.spool_usable.set_flag(true);
         match block_in_place(|| Ok((spool.mark()?, spool.len()?))) {
             Ok((_, 0)) => {}
             Ok((mark, records)) => {
@@ -133,6 +135,7 @@ impl Engine {
             Some(spool) => block_in_place(|| spool.commit(&changes, mark)),
             None => Ok(()),
         };
+        self.live.metrics.spool_usable.set_flag(done.is_ok());
         match done {
             Ok(()) if std::mem::take(&mut self.spool_fails) => {
                 info!(service = self.service(), "the spool takes records again");

@@ -32,7 +32,7 @@ fn a_scrape_tells_what_the_reference_names() {
     assert_eq!(told, catalogue().into_iter().collect());
     let silent: Vec<_> =
         scrape.kinds.keys().filter(|name| !scrape.samples.keys().any(|(n, _)| n.starts_with(*name))).collect();
-    assert_eq!(silent, Vec::<&String>::new(), "a writer knows all of them");
+    assert_eq!(silent, ["ralphext_spool_usable"], "a writer knows all of them, and has no spool here");
     for ((name, labels), value) in &scrape.samples {
         assert!(value.is_finite() && *value >= 0.0, "{name} {labels:?} {value}");
         assert_eq!(name.starts_with("ralphext_") && name != "ralphext_build_info", labels.contains_key("service"));
@@ -245,8 +245,9 @@ fn a_source_that_is_left_alone_and_a_stream_that_is_silent_are_told() {
     sidecar.stop().expect(0);
 
     let ext = Ext::brisk(&redis).script("stream", "echo '{\"id\": 1, \"content\": 1}'; sleep 600");
-    let ext = ext.set("source.expect_every", "1s");
+    let ext = ext.set("source.expect_every", "1s").set("source.spool", "spool");
     let mut sidecar = ext.run();
+    sidecar.wait_for_metric("ralphext_spool_usable", &[], |n| n == 1.0);
     sidecar.wait_for_metric("ralphext_source_failures_total", &[("kind", "silent")], |n| n == 1.0);
     sidecar.stop().expect(0);
 }

@@ -145,6 +145,7 @@ fn a_folder_that_cannot_be_used_is_told_and_the_stream_goes_on() {
     ext.write("spool", "a file, not a folder");
     let mut sidecar = ext.run();
     sidecar.wait_for_objects(&redis, "hwinfo", 60);
+    assert_eq!(sidecar.scrape().value("ralphext_spool_usable", &[]), 0.0);
     let said = sidecar.stop().expect(0).stderr;
     assert_eq!(said.matches("there is no spool").count(), 1, "{said}");
     assert!(said.contains("source.spool has to be a directory"), "{said}");

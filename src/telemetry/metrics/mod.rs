@@ -209,6 +209,8 @@ catalogue! {
     ];
     /// 1 while the source is left alone for `source.breaker_pause` between two tries, as it failed too often in a row.
     circuit_open: Gauge = "ralphext_source_circuit_open";
+    /// 1 while what a `stream` says can be kept in the spool, 0 while it cannot; only with `source.spool`.
+    spool_usable: Gauge = "ralphext_spool_usable";
     /// Complete snapshots whose vanished objects were kept, by what would have been left: `some`, or `none` (an empty
     /// answer).
     shrink_refusals: By<Counter> = "ralphext_shrink_refusals_total", "left" in &["some", "none"];
@@ -249,7 +251,7 @@ impl ServiceMetrics {
         }
         let gauges = [&self.failed_objects, &self.value_bytes, &self.last_success, &self.as_of, &self.stale];
         gauges.into_iter().for_each(Gauge::unset);
-        let gauges = [&self.renewals_stopped, &self.circuit_open, &self.hearing];
+        let gauges = [&self.renewals_stopped, &self.circuit_open, &self.hearing, &self.spool_usable];
         gauges.into_iter().for_each(Gauge::unset);
     }
 }
