@@ -230,6 +230,12 @@ impl Target {
         let name = self.settings.sentinel.as_ref().map_or("", |sentinel| sentinel.master.as_str());
         let failed = failed.unwrap_or_else(|| poll.failure(&self.address()));
         let address = format!("{} (master {name})", failed.address());
+        let failed = match failed.class {
+            FailureClass::Unreachable | FailureClass::TimedOut if !failed.has_own_hint() => failed.hinting(
+                "is it running, and can it be reached from here under the address that the sentinels announce",
+            ),
+            _ => failed,
+        };
         Err(self.in_words(failed.at(address)))
     }
 

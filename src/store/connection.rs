@@ -202,7 +202,10 @@ impl Connection {
 
     /// Begins to count the time of one call.
     fn begin(&mut self) {
-        self.stream.until(self.end.unwrap_or_else(|| Instant::now() + self.limit));
+        match self.end {
+            Some(end) => self.stream.until(end),
+            None => self.stream.within(self.limit),
+        }
     }
 }
 

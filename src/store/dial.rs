@@ -64,7 +64,7 @@ impl Stream {
             Place::Tcp(host, port) => (host.as_str(), Socket::Tcp(tcp(host, *port, deadline).map_err(failed)?)),
             Place::Unix(path) => ("localhost", Socket::Unix(unix(path, deadline).map_err(failed)?)),
         };
-        let timed = Timed { socket, deadline, reading: Duration::ZERO, writing: Duration::ZERO };
+        let timed = Timed { socket, deadline, limit: None, reading: Duration::ZERO, writing: Duration::ZERO };
         let channel = match tls {
             None => Channel::Plain(timed),
             Some(tls) => Channel::Tls(Box::new(handshake(place, tls, host, timed)?)),
@@ -74,9 +74,19 @@ impl Stream {
 
     /// From now on reads and writes end by `deadline`.
     pub(super) fn until(&mut self, deadline: Instant) {
+        let timed = self.timed();
+        (timed.deadline, timed.limit) = (deadline, None);
+    }
+
+    /// From now on reads and writes end within `limit`, counted from when the first of them has to wait.
+    pub(super) fn within(&mut self, limit: Duration) {
+        self.timed().limit = Some(limit);
+    }
+
+    fn timed(&mut self) -> &mut Timed {
         match &mut self.channel {
-            Channel::Plain(timed) => timed.deadline = deadline,
-            Channel::Tls(stream) => stream.sock.deadline = deadline,
+            Channel::Plain(timed) => timed,
+            Channel::Tls(stream) => &mut stream.sock,
         }
     }
 
@@ -134,6 +144,8 @@ impl Write for Stream {
 struct Timed {
     socket: Socket,
     deadline: Instant,
+    /// Becomes the deadline with the next read or write: most answers are there already, and asking the time costs.
+    limit: Option<Duration>,
     /// What the system was told last, as limits of single reads and writes.
     reading: Duration,
     writing: Duration,
@@ -145,8 +157,12 @@ enum Socket {
 }
 
 impl Timed {
-    fn left(&self) -> io::Result<Duration> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
+    fn left(&mut self) -> io::Result<Duration> {
+        let now = Instant::now();
+        if let Some(limit) = self.limit.take() {
+            self.deadline = now + limit;
+        }
+        let left = self.deadline.saturating_duration_since(now);
         if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(left.max(Duration::from_millis(1))) }
     }
 
@@ -349,6 +365,26 @@ mod tests {
             io::copy(&mut stream, &mut io::sink())
         });
         assert_eq!(ended.expect_err("it never ends by itself").kind(), ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn an_address_that_swallows_everything_holds_up_nobody() {
+        use rustix::net::{AddressFamily, Ipv4Addr, SocketAddrV4, SocketType, bind, getsockname, listen, socket};
+        // Once the queue of a listener is full, the system drops what comes, as a black hole does.
+        let listener = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a listener");
+        bind(&listener, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        listen(&listener, 0).expect("it listens");
+        let address = SocketAddrV4::try_from(getsockname(&listener).expect("its address")).expect("an IPv4 address");
+        let place = Place::Tcp(address.ip().to_string(), address.port());
+        let mut held = Vec::new();
+        let failed = loop {
+            match bounded(Duration::from_millis(300), |deadline| Stream::open(&place, None, deadline)) {
+                Ok(stream) => held.push(stream),
+                Err(e) => break e,
+            }
+            assert!(held.len() < 100, "its queue has no end");
+        };
+        assert_eq!(failed.class, FailureClass::TimedOut, "{failed}");
     }
 
     #[test]

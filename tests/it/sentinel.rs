@@ -108,7 +108,10 @@ fn the_server_that_is_named_is_not_there_or_no_master() {
 #[test]
 fn names_and_users() {
     let users = ["user asker on >fragen -@all +sentinel|get-master-addr-by-name"];
-    let mut watched = Watched::start(&[], &users, None);
+    let narrow = "user narrow on >geheim ~ralphext:v1* +@all -role";
+    let mut watched = Watched::start(&[narrow], &users, None);
+    let as_narrow = Ext::watched(&watched).set("redis.username", "narrow").set("redis.password", "geheim");
+    fails(&as_narrow, &["role", "+role"]);
     let ext = Ext::watched(&watched);
     fails(
         &ext.set("redis.sentinel.master", "yourmaster").set("redis.url", "redis://yourmaster"),
