@@ -114,8 +114,8 @@ mod tests {
         assert_eq!(of("redis://h:6379/0", Some("own1")), ["own1"]);
         assert_eq!(of("redis://u:p%40ss@h/0", None), ["p%40ss", "p@ss"]);
         assert_eq!(of("unix:///run/r.sock?pass=abcd", None), ["abcd", "abcd"]);
-        let mut redis = Redis::default();
-        redis.sentinel = Some(crate::settings::Sentinel { password: Some(Secret::new("own2")), ..Default::default() });
+        let sentinel = crate::settings::Sentinel { password: Some(Secret::new("own2")), ..Default::default() };
+        let redis = Redis { sentinel: Some(sentinel), ..Redis::default() };
         assert_eq!(secrets_of(&redis)[0].expose(), "own2");
     }
 

@@ -11,7 +11,8 @@ use redis::{ConnectionLike, Parser, RedisError, RedisResult, Value};
 use super::{
     FailureClass, StoreError,
     batch::command,
-    dial::{Place, Stream},
+    dial::{Place, dial},
+    stream::Stream,
     tls::{self, Tls},
 };
 
@@ -62,7 +63,7 @@ impl Connection {
         deadline: Instant,
         limit: Duration,
     ) -> Result<Self, StoreError> {
-        let stream = Stream::open(place, tls, deadline)?;
+        let stream = dial(place, tls, deadline)?;
         let (parser, end, place) = (Parser::new(), Some(deadline), place.clone());
         let mut connection = Self { stream, parser, limit, end, db: login.db, place, is_open: true, is_new: true };
         connection.greet(login, ask)?;

@@ -3,7 +3,7 @@
 
 use std::{
     fmt,
-    io::{self, ErrorKind, Read, Write},
+    io::{self, ErrorKind},
     net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
@@ -15,10 +15,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustls::{ClientConnection, StreamOwned};
-
 use super::{
     FailureClass, StoreError,
+    stream::{Socket, Stream, Timed, timed_out},
     tls::{self, Tls},
 };
 
@@ -44,188 +43,18 @@ impl fmt::Display for Place {
     }
 }
 
-/// An open stream. Reads and writes end by the deadline last set with [`Stream::until`].
-pub(super) struct Stream {
-    channel: Channel,
-    /// What TLS found wrong; the errors of reads and writes do not tell.
-    pub(super) fault: Option<rustls::Error>,
-}
-
-enum Channel {
-    Plain(Timed),
-    Tls(Box<StreamOwned<ClientConnection, Timed>>),
-}
-
-impl Stream {
-    /// Connects to `place`, with a TLS handshake where `tls` is given.
-    pub(super) fn open(place: &Place, tls: Option<&Tls>, deadline: Instant) -> Result<Self, StoreError> {
-        let failed = |e: io::Error| StoreError::from_io(&place.to_string(), &e);
-        let (host, socket) = match place {
-            Place::Tcp(host, port) => (host.as_str(), Socket::Tcp(tcp(host, *port, deadline).map_err(failed)?)),
-            Place::Unix(path) => ("localhost", Socket::Unix(unix(path, deadline).map_err(failed)?)),
-        };
-        let timed = Timed { socket, deadline, limit: None, reading: Duration::ZERO, writing: Duration::ZERO };
-        let channel = match tls {
-            None => Channel::Plain(timed),
-            Some(tls) => Channel::Tls(Box::new(handshake(place, tls, host, timed)?)),
-        };
-        Ok(Self { channel, fault: None })
+/// Connects to `place`, with a TLS handshake where `tls` is given.
+pub(super) fn dial(place: &Place, tls: Option<&Tls>, deadline: Instant) -> Result<Stream, StoreError> {
+    let failed = |e: io::Error| StoreError::from_io(&place.to_string(), &e);
+    let (host, socket) = match place {
+        Place::Tcp(host, port) => (host.as_str(), Socket::Tcp(tcp(host, *port, deadline).map_err(failed)?)),
+        Place::Unix(path) => ("localhost", Socket::Unix(unix(path, deadline).map_err(failed)?)),
+    };
+    let timed = Timed::new(socket, deadline);
+    match tls {
+        None => Ok(Stream::plain(timed)),
+        Some(tls) => handshake(place, tls, host, timed),
     }
-
-    /// From now on reads and writes end by `deadline`.
-    pub(super) fn until(&mut self, deadline: Instant) {
-        let timed = self.timed();
-        (timed.deadline, timed.limit) = (deadline, None);
-    }
-
-    /// From now on reads and writes end within `limit`, counted from when the first of them has to wait.
-    pub(super) fn within(&mut self, limit: Duration) {
-        self.timed().limit = Some(limit);
-    }
-
-    fn timed(&mut self) -> &mut Timed {
-        match &mut self.channel {
-            Channel::Plain(timed) => timed,
-            Channel::Tls(stream) => &mut stream.sock,
-        }
-    }
-
-    /// The first byte that the server sent and nobody read yet, on a TCP connection without TLS; waits for it.
-    pub(super) fn peek(&mut self) -> io::Result<Option<u8>> {
-        let Channel::Plain(timed) = &mut self.channel else { return Ok(None) };
-        timed.arm_reading()?;
-        let Socket::Tcp(tcp) = &timed.socket else { return Ok(None) };
-        let mut first = [0];
-        match tcp.peek(&mut first)? {
-            0 => Err(ErrorKind::UnexpectedEof.into()),
-            _ => Ok(Some(first[0])),
-        }
-    }
-
-    fn note<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
-        if let Err(e) = &result
-            && let Some(fault) = tls::fault(e)
-        {
-            self.fault = Some(fault.clone());
-        }
-        result
-    }
-}
-
-impl Read for Stream {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let result = match &mut self.channel {
-            Channel::Plain(timed) => timed.read(buf),
-            Channel::Tls(stream) => stream.read(buf),
-        };
-        self.note(result)
-    }
-}
-
-impl Write for Stream {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        let result = match &mut self.channel {
-            Channel::Plain(timed) => timed.write(buf),
-            Channel::Tls(stream) => stream.write(buf),
-        };
-        self.note(result)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let result = match &mut self.channel {
-            Channel::Plain(timed) => timed.flush(),
-            Channel::Tls(stream) => stream.flush(),
-        };
-        self.note(result)
-    }
-}
-
-/// A socket whose reads and writes end by a deadline, however slowly bytes drip in.
-struct Timed {
-    socket: Socket,
-    deadline: Instant,
-    /// Becomes the deadline with the next read or write: most answers are there already, and asking the time costs.
-    limit: Option<Duration>,
-    /// What the system was told last, as limits of single reads and writes.
-    reading: Duration,
-    writing: Duration,
-}
-
-enum Socket {
-    Tcp(TcpStream),
-    Unix(UnixStream),
-}
-
-impl Timed {
-    fn left(&mut self) -> io::Result<Duration> {
-        let now = Instant::now();
-        if let Some(limit) = self.limit.take() {
-            self.deadline = now + limit;
-        }
-        let left = self.deadline.saturating_duration_since(now);
-        if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(left.max(Duration::from_millis(1))) }
-    }
-
-    fn arm_reading(&mut self) -> io::Result<()> {
-        let left = self.left()?;
-        if is_off(self.reading, left) {
-            match &self.socket {
-                Socket::Tcp(tcp) => tcp.set_read_timeout(Some(left))?,
-                Socket::Unix(unix) => unix.set_read_timeout(Some(left))?,
-            }
-            self.reading = left;
-        }
-        Ok(())
-    }
-
-    fn arm_writing(&mut self) -> io::Result<()> {
-        let left = self.left()?;
-        if is_off(self.writing, left) {
-            match &self.socket {
-                Socket::Tcp(tcp) => tcp.set_write_timeout(Some(left))?,
-                Socket::Unix(unix) => unix.set_write_timeout(Some(left))?,
-            }
-            self.writing = left;
-        }
-        Ok(())
-    }
-}
-
-/// Whether the system has to be told of a new limit. Telling it at every read would cost as much as the read, so an
-/// eighth more or less is let pass.
-fn is_off(told: Duration, left: Duration) -> bool {
-    told.abs_diff(left) > left / 8
-}
-
-impl Read for Timed {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.arm_reading()?;
-        match &mut self.socket {
-            Socket::Tcp(tcp) => tcp.read(buf),
-            Socket::Unix(unix) => unix.read(buf),
-        }
-        .map_err(timed_out)
-    }
-}
-
-impl Write for Timed {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.arm_writing()?;
-        match &mut self.socket {
-            Socket::Tcp(tcp) => tcp.write(buf),
-            Socket::Unix(unix) => unix.write(buf),
-        }
-        .map_err(timed_out)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// One word for a limit that was reached: the system says "would block".
-fn timed_out(e: io::Error) -> io::Error {
-    if e.kind() == ErrorKind::WouldBlock { ErrorKind::TimedOut.into() } else { e }
 }
 
 /// The addresses of `host`. The system's lookup knows no time limit, so it is left behind when it takes too long.
@@ -295,12 +124,7 @@ fn unix(path: &Path, _: Instant) -> io::Result<UnixStream> {
     UnixStream::connect(path)
 }
 
-fn handshake(
-    place: &Place,
-    tls: &Tls,
-    host: &str,
-    mut timed: Timed,
-) -> Result<StreamOwned<ClientConnection, Timed>, StoreError> {
+fn handshake(place: &Place, tls: &Tls, host: &str, mut timed: Timed) -> Result<Stream, StoreError> {
     let address = place.to_string();
     let mut connection = tls.connection(&address, host)?;
     while connection.is_handshaking() {
@@ -319,12 +143,16 @@ fn handshake(
             });
         }
     }
-    Ok(StreamOwned::new(connection, timed))
+    Ok(Stream::tls(connection, timed))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{net::TcpListener, os::unix::net::UnixListener};
+    use std::{
+        io::{Read, Write},
+        net::TcpListener,
+        os::unix::net::UnixListener,
+    };
 
     use super::*;
     use crate::settings;
@@ -343,10 +171,10 @@ mod tests {
         let place = Place::Tcp("127.0.0.1".into(), listener.local_addr().expect("its address").port());
         let tls = Tls::load(&settings::Tls::default()).expect("the system's certificates");
         let limit = Duration::from_millis(300);
-        let failed = bounded(limit, |deadline| Stream::open(&place, Some(&tls), deadline)).err().expect("no handshake");
+        let failed = bounded(limit, |deadline| dial(&place, Some(&tls), deadline)).err().expect("no handshake");
         assert_eq!(failed.class, FailureClass::TimedOut, "{failed}");
         assert!(failed.to_string().contains("TLS handshake"), "{failed}");
-        let read = bounded(limit, |deadline| Stream::open(&place, None, deadline).expect("a stream").read(&mut [0]));
+        let read = bounded(limit, |deadline| dial(&place, None, deadline).expect("a stream").read(&mut [0]));
         assert_eq!(read.expect_err("nothing to read").kind(), ErrorKind::TimedOut);
     }
 
@@ -361,7 +189,7 @@ mod tests {
             }
         });
         let ended = bounded(Duration::from_millis(300), |deadline| {
-            let mut stream = Stream::open(&place, None, deadline).expect("a stream");
+            let mut stream = dial(&place, None, deadline).expect("a stream");
             io::copy(&mut stream, &mut io::sink())
         });
         assert_eq!(ended.expect_err("it never ends by itself").kind(), ErrorKind::TimedOut);
@@ -378,7 +206,7 @@ mod tests {
         let place = Place::Tcp(address.ip().to_string(), address.port());
         let mut held = Vec::new();
         let failed = loop {
-            match bounded(Duration::from_millis(300), |deadline| Stream::open(&place, None, deadline)) {
+            match bounded(Duration::from_millis(300), |deadline| dial(&place, None, deadline)) {
                 Ok(stream) => held.push(stream),
                 Err(e) => break e,
             }
@@ -395,7 +223,7 @@ mod tests {
         let place = Place::Unix(path);
         let mut held = Vec::new();
         let failed = loop {
-            match bounded(Duration::from_millis(200), |deadline| Stream::open(&place, None, deadline)) {
+            match bounded(Duration::from_millis(200), |deadline| dial(&place, None, deadline)) {
                 Ok(stream) => held.push(stream),
                 Err(e) => break e,
             }

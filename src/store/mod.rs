@@ -15,6 +15,7 @@ mod scan;
 mod scripts;
 mod sentinel;
 mod session;
+mod stream;
 mod tls;
 mod writer;
 

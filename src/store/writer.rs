@@ -78,7 +78,7 @@ impl Writer {
 
 enum State {
     Closed,
-    Open(Connection),
+    Open(Box<Connection>),
     Failed(StoreError),
 }
 
@@ -131,7 +131,7 @@ impl Worker {
     fn connection(&mut self) -> Result<&mut Connection, StoreError> {
         if matches!(self.state, State::Closed) {
             self.state = match self.target.open().and_then(|c| self.try_fencing(c)) {
-                Ok(connection) => State::Open(connection),
+                Ok(connection) => State::Open(Box::new(connection)),
                 Err(e) => State::Failed(e),
             };
         }
