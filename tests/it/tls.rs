@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use crate::harness::{Ext, Pair, Pki, Redis, Running, WithTls, has_tls, records};
+use crate::harness::{Ext, Pair, Pki, Redis, Running, Watched, WithTls, has_tls, records};
 
 /// A server with TLS, or none where the server was built without.
 fn server(pki: &Pki, mutual: bool) -> Option<Redis> {
@@ -113,6 +113,29 @@ fn tls_on_a_plain_port_and_the_reverse() {
     let crossed = redis.tls_url().replace("rediss://", "redis://");
     fails(&Ext::at(&crossed), &["rediss://"]);
     fails(&Ext::at(&crossed).set("redis.password", "geheim"), &["rediss://"]);
+}
+
+#[test]
+fn sentinels_have_certificates_of_their_own() {
+    if !has_tls() {
+        return;
+    }
+    let pki = Pki::new();
+    pki.issue("server", &["127.0.0.1", "redis.example.com"]);
+    let watched = Watched::start(&[], &[], Some(&pki));
+    let with_ca = || Ext::watched(&watched).set("redis.tls.ca", shown(&pki.ca()));
+    let master = watched.servers[0].tls_port().expect("it has TLS");
+    works(&with_ca().set("redis.tls.server_name", "redis.example.com"));
+    let ext = with_ca().set("redis.tls.server_name", "example.com");
+    fails(&ext, &["not for example.com", &format!("127.0.0.1:{master} (master mymaster)")]);
+    let other = Pki::new();
+    let ext = Ext::watched(&watched).set("redis.tls.ca", shown(&other.ca()));
+    fails(&ext, &["no sentinel names it", "not signed by an authority"]);
+    // TLS to the servers and none to the sentinels, and the reverse, which ends at servers that are named by their TLS ports.
+    works(&with_ca().set("redis.sentinel.nodes", watched.plain_nodes()));
+    let secure: Vec<String> = watched.nodes().iter().map(|node| format!("rediss://{node}")).collect();
+    let ext = with_ca().set("redis.url", "redis://mymaster/0").set("redis.sentinel.nodes", secure);
+    fails(&ext, &[&format!("127.0.0.1:{master} (master mymaster)"), "rediss://"]);
 }
 
 #[test]

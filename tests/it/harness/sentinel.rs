@@ -69,6 +69,11 @@ impl Watched {
         self.sentinels.iter().map(|s| format!("127.0.0.1:{}", port(s))).collect()
     }
 
+    /// The same without TLS, on servers that have it.
+    pub fn plain_nodes(&self) -> Vec<String> {
+        self.sentinels.iter().map(|s| format!("redis://127.0.0.1:{}", s.port)).collect()
+    }
+
     /// The scheme of addresses: `redis`, or `rediss` with TLS.
     pub fn scheme(&self) -> &'static str {
         if self.has_tls { "rediss" } else { "redis" }
