@@ -172,6 +172,25 @@ fn a_master_that_dies() {
 }
 
 #[test]
+fn a_master_that_freezes_and_goes_on() {
+    let watched = Watched::start(&[], &[], None);
+    let ext = Ext::watched(&watched).briskly().set("redis.timeout", "1s");
+    let mut sidecar = steady(&watched, &ext);
+    watched.servers[0].pause();
+    ext.source(&records(20, 2));
+    watched.wait_for_master(1);
+    wait_for_revision(&mut sidecar, &watched.servers[1], 2);
+    watched.servers[0].resume();
+    // What waited in its queues is undone when it follows the new master.
+    watched.servers[0].wait_until_in_step();
+    ext.source(&records(20, 3));
+    wait_for_revision(&mut sidecar, &watched.servers[1], 3);
+    wait_for_revision(&mut sidecar, &watched.servers[0], 3);
+    assert_eq!(watched.servers[0].objects("hwinfo"), watched.servers[1].objects("hwinfo"));
+    sidecar.stop().expect(0);
+}
+
+#[test]
 fn a_master_that_is_cut_off_and_still_reachable_for_us() {
     let user = "user ext on >geheim ~ralphext:v1* +@all";
     let watched = Watched::start(&[user], &[], None);
