@@ -105,6 +105,10 @@ pub enum Verb {
     Explain(Object),
     /// Approve the deletion of objects that the shrink guard has refused
     ApproveShrink(ApproveShrink),
+    /// Print the least rights that a service needs in Redis, as an ACL SETUSER line
+    Acl(Acl),
+    /// Look at Redis and the configured services, and tell what is wrong or may become so; changes nothing
+    Doctor,
     /// Print one of the published schemas
     Schema(Schema),
     /// Print completions for a shell
@@ -183,6 +187,54 @@ pub struct ApproveShrink {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+}
+
+/// See [`Verb::Acl`].
+#[derive(Debug, Args)]
+pub struct Acl {
+    /// The services, one line each; without them, the configured ones
+    #[arg(value_name = "SVC")]
+    pub services: Vec<String>,
+    /// The line of a user who reads as Ralph does: the services named, or all
+    #[arg(long, conflicts_with_all = ["with", "only_needed"])]
+    pub reader: bool,
+    /// The line of the user of the sentinels, for each of them
+    #[arg(long, conflicts_with_all = ["services", "reader", "with", "only_needed"])]
+    pub sentinel: bool,
+    /// What the server understands
+    #[arg(long, value_name = "VERSION", default_value = "7")]
+    pub redis: RedisVersion,
+    /// Name of the user. Default: the configured one, else ralphext-SVC (or ralphext-reader, ralphext)
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// Adds what this takes, whatever is configured; may be repeated
+    #[arg(long, value_name = "FEATURE", value_delimiter = ',')]
+    pub with: Vec<Feature>,
+    /// Leaves out what `run` and `once` can do without
+    #[arg(long)]
+    pub only_needed: bool,
+}
+
+/// What takes rights of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Feature {
+    /// verify.keyspace_events
+    KeyspaceEvents,
+    /// redis.sentinel
+    Sentinel,
+    /// Reading other services with `ls`, `get` and `explain` as this user (Redis 7)
+    Peers,
+}
+
+/// What a server's access lists can say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RedisVersion {
+    /// Redis 7 or newer, Valkey: each command on its own keys
+    #[value(name = "7")]
+    Seven,
+    /// Redis 6.2: one set of keys for all commands
+    #[value(name = "6")]
+    Six,
 }
 
 /// See [`Verb::Schema`].

@@ -35,7 +35,7 @@ pub fn check(globals: &Globals, args: &Check) -> Result<Exit, Failure> {
         checked.iter().for_each(show);
     }
     if missing {
-        let hint = "let the ACL user run these commands on its keys (ACL SETUSER)";
+        let hint = "`ralphext acl` prints the ACL SETUSER line of a user who may";
         return Err(Failure::new(Exit::Redis, "Redis refuses some of the commands that are needed", hint));
     }
     Ok(Exit::Well)
@@ -45,7 +45,7 @@ fn one(settings: &Settings, connect: bool) -> Result<Checked, Failure> {
     let source =
         app::block_on(async { app::source(settings, false).map(|s| s.describe()) }).map_err(super::run::system)??;
     let redis = match connect {
-        true => Some(probe(&Target::new(&settings.redis)?, &settings.redis.prefix, settings.name())?),
+        true => Some(probe(&Target::new(&settings.redis)?, settings)?),
         false => None,
     };
     Ok(Checked { service: settings.name().to_string(), source, redis })

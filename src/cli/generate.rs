@@ -6,7 +6,7 @@ use std::{fmt::Write as _, fs};
 use clap::{Command, CommandFactory, ValueEnum};
 
 use super::{
-    Exit, Failure,
+    Exit, Failure, acl,
     args::{Cli, Generate},
     output,
     schema::Name,
@@ -48,6 +48,7 @@ fn files() -> Vec<(String, String)> {
     files.push(("docs/reference/config.md".to_owned(), settings::config_reference()));
     files.push(("docs/reference/cli.md".to_owned(), cli_reference()));
     files.push(("docs/reference/metrics.md".to_owned(), metrics_reference()));
+    files.push(("docs/reference/acl.md".to_owned(), acl::reference()));
     files
 }
 

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     envelope::{HEAD_MAX, parse_head},
     registry::{Descriptor, Stamp},
-    store::{RawHead, Reader},
+    store::{FailureClass, RawHead, Reader, StoreError},
 };
 
 /// Lists services, or the objects of one.
@@ -39,7 +39,7 @@ struct ServiceRow {
 pub(super) fn services(reader: &mut Reader, output: Output) -> Result<Exit, Failure> {
     let now = target::now_ms();
     let mut rows = Vec::new();
-    for listed in reader.services()? {
+    for listed in reader.services().map_err(refused)? {
         // Without a descriptor the entry is about to be pruned.
         let Some(d) = listed.descriptor.and_then(|json| serde_json::from_slice::<Descriptor>(&json).ok()) else {
             continue;
@@ -86,6 +86,16 @@ pub(super) fn services(reader: &mut Reader, output: Output) -> Result<Exit, Fail
         .collect();
     output::table(&["SERVICE", "STATUS", "WRITER", "OBJECTS", "FAILED", "AS OF", "HEARTBEAT", "TITLE"], &cells);
     Ok(Exit::Well)
+}
+
+/// A service's own user may read only its own descriptor.
+fn refused(e: StoreError) -> Failure {
+    let hint = "all services are listed from their descriptors: let the user read them (`ralphext acl SVC --with peers`), or \
+                name a reader's user in --redis-url (`ralphext acl --reader`)";
+    match e.class {
+        FailureClass::Permission => Failure::new(Exit::Redis, e.to_string(), hint),
+        _ => e.into(),
+    }
 }
 
 #[derive(Debug, Serialize)]

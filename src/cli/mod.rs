@@ -1,10 +1,12 @@
 //! The command line: one file per verb. It must not know how anything works, only what to ask for and how to show it.
 
+mod acl;
 mod approve;
 mod args;
 mod check;
 mod completions;
 mod demo;
+mod doctor;
 mod exit;
 mod explain;
 mod generate;
@@ -60,6 +62,8 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Verb::Ls(args) => ls::ls(&globals, &args),
         Verb::Explain(args) => explain::explain(&globals, &args),
         Verb::ApproveShrink(args) => approve::approve_shrink(&globals, &args),
+        Verb::Acl(args) => acl::acl(&globals, &args),
+        Verb::Doctor => doctor::doctor(&globals),
         Verb::Schema(args) => schema::schema(&args),
         Verb::Completions(args) => completions::completions(&args),
         Verb::Demo(args) => demo::demo(&args),

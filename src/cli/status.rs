@@ -66,7 +66,8 @@ fn one(settings: &Settings, sidecar: Option<&Readiness>) -> Result<Told, Failure
     Ok(Told { service: service.to_string(), well, verdict, lease_holder, sidecar, descriptor })
 }
 
-fn verdict(descriptor: Option<&Descriptor>, now: u64) -> (bool, String) {
+/// Whether a service is well, and how it is in a few words.
+pub(super) fn verdict(descriptor: Option<&Descriptor>, now: u64) -> (bool, String) {
     let Some(d) = descriptor else {
         return (false, "has never written here, or has been gone for longer than its content lives".to_owned());
     };

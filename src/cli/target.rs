@@ -7,7 +7,7 @@ use super::{
 use crate::{
     config::{self, Request},
     model::{ObjectId, ServiceName},
-    settings::{LogFormat, Settings, SourceKind},
+    settings::{self, LogFormat, Settings, SourceKind},
     store::{Reader, Target},
     telemetry,
 };
@@ -20,6 +20,15 @@ pub fn services(globals: &Globals) -> Result<Vec<Settings>, Failure> {
         telemetry::init(&first.log).map_err(|e| Failure::told(Exit::Usage, e))?;
     }
     Ok(all)
+}
+
+/// The configured services, of which there need be none, and the Redis that is named beside them.
+pub fn services_or_redis(globals: &Globals) -> Result<(Vec<Settings>, settings::Redis), Failure> {
+    let request = request(globals);
+    let connection = config::load_connection(&request)?;
+    let all: Vec<Settings> = config::load_any(&request)?.into_iter().map(|l| l.settings).collect();
+    telemetry::init(&connection.log).map_err(|e| Failure::told(Exit::Usage, e))?;
+    Ok((all, connection.redis))
 }
 
 fn request(globals: &Globals) -> Request {

@@ -92,13 +92,17 @@ pub fn load(request: &Request) -> Result<Vec<Loaded>, ConfigError> {
     if layers.services.is_empty() && report.is_empty() {
         layers.nothing_found(request, &mut report);
     }
-    let services: Vec<Service> =
-        layers.services.iter().filter_map(|own| layers.build(own.as_ref(), request, true, &mut report)).collect();
-    let pairs: Vec<_> = services.iter().map(|service| (service.0.settings.clone(), service.1.clone())).collect();
-    if report.is_empty() {
-        rules::together(&pairs, &mut report);
-    }
-    report.finish(services.into_iter().map(|(loaded, _)| loaded).collect())
+    layers.all(request, report)
+}
+
+/// As [`load`], for what can do without services: where none is named, there are none.
+///
+/// # Errors
+/// Everything that is wrong with the files, environment and flags.
+pub fn load_any(request: &Request) -> Result<Vec<Loaded>, ConfigError> {
+    let mut report = Report::default();
+    let layers = Layers::gather(request, &mut report);
+    if layers.names_a_service() { layers.all(request, report) } else { report.finish(Vec::new()) }
 }
 
 /// Loads what is needed to read from Redis. There need not be a service, nor any configuration file; where there are
@@ -166,6 +170,22 @@ impl Layers {
             services.push(None);
         }
         Self { shared, services, environment, flags, found }
+    }
+
+    fn names_a_service(&self) -> bool {
+        let own = self.services.iter().flatten().any(|parsed| parsed.tree.at("service").is_some());
+        own || [&self.environment, &self.flags].iter().any(|layer| layer.at("service.name").is_some())
+    }
+
+    /// Builds every service.
+    fn all(&self, request: &Request, mut report: Report) -> Result<Vec<Loaded>, ConfigError> {
+        let services: Vec<Service> =
+            self.services.iter().filter_map(|own| self.build(own.as_ref(), request, true, &mut report)).collect();
+        let pairs: Vec<_> = services.iter().map(|service| (service.0.settings.clone(), service.1.clone())).collect();
+        if report.is_empty() {
+            rules::together(&pairs, &mut report);
+        }
+        report.finish(services.into_iter().map(|(loaded, _)| loaded).collect())
     }
 
     fn nothing_found(&self, request: &Request, report: &mut Report) {

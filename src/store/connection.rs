@@ -116,8 +116,9 @@ impl Connection {
         match ask {
             Ask::Nothing => Ok(()),
             Ask::Ping => match self.say(&[b"PING"]) {
-                // Whoever may not do that was told so by a server that is there.
-                Err(e) if e.class == FailureClass::Permission => Ok(()),
+                // Whoever may not do that was told so by a server that is there; one that refuses writes for now
+                // (MISCONF) refuses this too, and can be read all the same.
+                Err(e) if matches!(e.class, FailureClass::Permission | FailureClass::Full) => Ok(()),
                 answer => answer.map(drop),
             },
             Ask::Master => {

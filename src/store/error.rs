@@ -155,7 +155,9 @@ impl FailureClass {
                 "the server is overloaded, stopped or cut off; redis.connect_timeout and redis.timeout bound the wait"
             }
             Self::Credentials => "set redis.username and redis.password (or redis.password_file)",
-            Self::Permission => "let the ACL user touch its keys; `ralphext check --connect` names what it lacks",
+            Self::Permission => {
+                "`ralphext acl` prints the user's rights; `ralphext check --connect` names what it lacks"
+            }
             Self::ReadOnly => "redis.url names a replica; name the primary",
             Self::FailedOver => "the next connection goes to the new master",
             Self::Full => "raise maxmemory, or let the server evict (maxmemory-policy), or fix its persistence",
@@ -197,7 +199,10 @@ fn classify(error: &RedisError) -> FailureClass {
         (ErrorKind::Server(ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown), _) => FailureClass::Loading,
         (ErrorKind::Server(_) | ErrorKind::Extension, _) => {
             let text = error.detail().unwrap_or_default();
-            if text.contains("invalid password")
+            if text.contains("NOPERM") {
+                // EXEC was refused, or a command before it, and the transaction with it.
+                FailureClass::Permission
+            } else if text.contains("invalid password")
                 || text.contains("without any password")
                 || text.contains("no password is set")
             {

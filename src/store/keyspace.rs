@@ -94,8 +94,8 @@ impl Listener {
     /// Listens until something fails, or nobody takes the news any more.
     fn listen(&self) -> Result<(), StoreError> {
         let mut connection = self.target.open()?;
-        let channels = format!("__keyspace@{}__:", connection.get_db());
-        let pattern = format!("{channels}{}", self.keys.pattern());
+        let channels = channels(connection.get_db());
+        let pattern = pattern(connection.get_db(), &self.keys);
         connection.say(&[b"PSUBSCRIBE", pattern.as_bytes()])?;
         let (mut told, mut heard) = (false, Instant::now());
         while !self.is_over() {
@@ -133,4 +133,14 @@ impl Listener {
             _ => Some(News::Changed(id)),
         }
     }
+}
+
+/// What the channels of a database's keys begin with.
+fn channels(database: i64) -> String {
+    format!("__keyspace@{database}__:")
+}
+
+/// The pattern of the channels of a service's keys. An access list has to hold it letter by letter.
+pub(super) fn pattern(database: i64, keys: &Keys) -> String {
+    format!("{}{}", channels(database), keys.pattern())
 }

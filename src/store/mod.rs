@@ -1,10 +1,13 @@
 //! The only room that knows Redis: keys, connections, fenced batches, lease, reading. It must not know what values mean.
 
+pub mod acl;
 mod batch;
 mod connect;
 mod connection;
 mod dial;
 mod error;
+mod examine;
+mod info;
 mod keys;
 mod keyspace;
 mod observe;
@@ -17,11 +20,14 @@ mod sentinel;
 mod session;
 mod stream;
 mod tls;
+mod walk;
 mod writer;
 
 pub use batch::{Batch, BatchBuilder, Touched};
 pub use connect::{Survey, Target};
 pub use error::{FailureClass, StoreError};
+pub use examine::{Examination, Examiner, Index, Marks, Rights, Transport};
+pub use info::Info;
 pub use keys::Keys;
 pub use keyspace::{KeyspaceEvents, News};
 pub use observe::{KeyEvent, Observer, flush_all};
@@ -30,4 +36,5 @@ pub use reader::{Listed, Reader, Stored};
 pub use renew::{RenewBatch, Renewal};
 pub use scan::RawHead;
 pub use session::{Acquired, Beat, BeatRequest, SavedBaseline, Session};
+pub use walk::{KeysOf, Walk};
 pub use writer::{Job, Receipt, Writer};

@@ -37,17 +37,18 @@ fn know9_a_server_that_never_answers() {
 #[test]
 fn know9_no_password_and_a_wrong_one() {
     let redis = Redis::with_password("richtig-geheim");
-    refused(&Ext::new(&redis), &["redis.password"]);
-    let wrong = refused(&Ext::new(&redis).set("redis.password", "falsch-geheim"), &["redis.password"]);
+    let ext = || Ext::at(&redis.url());
+    refused(&ext(), &["redis.password"]);
+    let wrong = refused(&ext().set("redis.password", "falsch-geheim"), &["redis.password"]);
     assert!(!wrong.all().contains("falsch-geheim"), "{wrong}");
     assert_eq!(redis.keys(), Vec::<String>::new());
 
-    let ext = Ext::new(&redis).set("redis.password", "richtig-geheim");
-    ext.once_with(&records(5, 1)).expect(0).counts(&[("written", 5)]);
-    let ext = Ext::new(&redis);
-    ext.write("password", "richtig-geheim\n");
-    let file = ext.path("password").display().to_string();
-    ext.set("redis.password_file", file).once_with(&records(6, 1)).expect(0).counts(&[("written", 1)]);
+    let right = ext().set("redis.password", "richtig-geheim");
+    right.once_with(&records(5, 1)).expect(0).counts(&[("written", 5)]);
+    let right = ext();
+    right.write("password", "richtig-geheim\n");
+    let file = right.path("password").display().to_string();
+    right.set("redis.password_file", file).once_with(&records(6, 1)).expect(0).counts(&[("written", 1)]);
     let url = redis.url().replace("redis://", "redis://:richtig-geheim@");
     Ext::at(&url).once_with(&records(7, 1)).expect(0).counts(&[("written", 1)]);
 }
@@ -116,10 +117,11 @@ fn a_narrow_user_is_enough() {
 #[test]
 fn a_unix_socket_and_another_database_will_do() {
     let redis = Redis::start();
-    let ext = Ext::at(&redis.unix_url());
+    redis.grant(&["hwinfo", "--redis-url", "redis://nowhere/3"]);
+    let ext = Ext::at(&redis.unix_url()).user("hwinfo");
     ext.once_with(&records(5, 1)).expect(0).counts(&[("written", 5)]);
     assert_eq!(redis.objects("hwinfo").len(), 5);
-    let ext = Ext::at(&redis.url().replace("/0", "/3"));
+    let ext = Ext::at(&redis.url().replace("/0", "/3")).user("hwinfo");
     ext.once_with(&records(4, 1)).expect(0).counts(&[("written", 4)]);
     assert_eq!(redis.objects("hwinfo").len(), 5, "database 0 is as it was");
     assert!(redis.cmd::<String>(&["INFO", "keyspace"]).contains("db3:"));

@@ -106,6 +106,7 @@ fn a_prefix_of_ones_own_keeps_to_itself() {
     let redis = Redis::start();
     redis.cmd::<()>(&["SET", "session:abc", "keep me"]);
     redis.cmd::<()>(&["SET", "ralphext:v1:other:1", "keep me"]);
+    redis.grant(&["hwinfo", "--set", "redis.prefix=cmdb-tabs"]);
     let ext = Ext::new(&redis).set("redis.prefix", "cmdb-tabs");
     ext.once_with(&records(30, 1)).expect(0);
     assert!(redis.get("cmdb-tabs:v1:hwinfo:30").is_some());

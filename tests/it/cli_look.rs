@@ -31,7 +31,8 @@ fn get_shows_one_object() {
 fn ls_lists_services_and_objects() {
     let redis = Redis::start();
     let ext = grown(&redis);
-    let other = Ext::new(&redis).set("service", "tickets");
+    redis.grant(&["hwinfo", "--with", "peers"]);
+    let other = Ext::of(&redis, "tickets");
     other.once_with(&records(2, 1)).expect(0);
     let outcome = ext.verb(&["ls"]).expect(0);
     for word in ["hwinfo", "7", "tickets", "2"] {
@@ -124,7 +125,9 @@ fn status_without_redis_is_exit_4() {
 fn a_table_goes_to_a_pipe_without_colours() {
     let redis = Redis::start();
     let ext = grown(&redis);
-    for words in [&["ls"][..], &["ls", "hwinfo"], &["status"], &["once"], &["plan"], &["explain", "hwinfo", "1"]] {
+    for words in
+        [&["ls"][..], &["ls", "hwinfo"], &["status"], &["doctor"], &["once"], &["plan"], &["explain", "hwinfo", "1"]]
+    {
         let outcome = ext.verb(words).expect(0);
         assert!(!outcome.all().trim().is_empty(), "{words:?}");
         assert!(!outcome.all().contains('\u{1b}'), "{words:?}: {outcome}");

@@ -84,7 +84,8 @@ fn a_running_sidecars_descriptor_fits_too_and_shows_a_heartbeat() {
 fn the_head_ends_within_224_bytes_for_the_longest_names() {
     let redis = Redis::start();
     let (service, id) = ("s".repeat(63), "9".repeat(128));
-    let ext = Ext::new(&redis).set("service", service.as_str());
+    redis.grant(&[&service]);
+    let ext = Ext::of(&redis, &service);
     ext.once_with(&[json!({"id": id, "content": {"a": "b".repeat(100_000)}})]).expect(0);
     let found = redis.objects(&service);
     let hash = found[&id].json["hash"].as_str().expect("a hash").to_owned();

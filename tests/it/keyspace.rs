@@ -4,6 +4,7 @@ use crate::harness::{Ext, Redis, Watch, records};
 
 /// Renewals come once an hour, so nothing here is their doing.
 fn listening(redis: &Redis) -> Ext {
+    redis.grant(&["hwinfo", "--with", "keyspace-events"]);
     Ext::brisk(redis).set("verify.keyspace_events", true).set("verify.every", "1h")
 }
 

@@ -70,6 +70,11 @@ mod cli_dry;
 /// `get`, `ls`, `explain`, `status`: looking at what is there.
 mod cli_look;
 
+/// The least rights in a Redis: exactly what is used, and nothing of others.
+mod acl;
+/// `doctor`: what an operator should know.
+mod doctor;
+
 /// The demo.
 mod demo;
 

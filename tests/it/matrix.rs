@@ -1,23 +1,14 @@
 //! Every way to a server, under the least-privilege user: write, skip, renew, remove, read back, and with sentinels a
 //! failover while it runs. `make test-all` does the same on the newest Valkey.
 
-use std::{collections::BTreeMap, fs, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
-use crate::harness::{Envelope, Ext, Pki, Redis, Running, Watch, Watched, WithTls, has_tls, records, repository};
-
-const PASSWORD: &str = "geheim";
-
-/// The line of a server's configuration for the user of the service `hwinfo`.
-fn user(more: &str) -> String {
-    let text = fs::read_to_string(repository().join("docs/operations.md")).expect("the page for operators");
-    let line = text.lines().find_map(|l| l.strip_prefix("ACL SETUSER ")).expect("it has the line").to_owned();
-    format!("user {} {more}", line.replace("PASSWORD", PASSWORD))
-}
+use crate::harness::{Envelope, Ext, PASSWORD, Pki, Redis, Running, Watch, Watched, WithTls, has_tls, records};
 
 fn as_user(ext: Ext) -> Ext {
     ext.write("password", &format!("{PASSWORD}\n"));
     let file = ext.path("password").display().to_string();
-    ext.set("redis.username", "ralphext-hwinfo").set("redis.password_file", file)
+    ext.user("hwinfo").unset("redis.password").set("redis.password_file", file)
 }
 
 /// The whole round on one server; the sidecar goes on running.
@@ -72,7 +63,7 @@ fn standalone(redis: &Redis, ext: Ext) {
 }
 
 fn watched(pki: Option<&Pki>) {
-    let watched = Watched::start(&[&user("+role")], &[], pki);
+    let watched = Watched::start(&[], &[], pki);
     let mut ext = as_user(Ext::watched(&watched)).briskly().set("content.ttl", "60s").set("verify.every", "2s");
     if let Some(pki) = pki {
         ext.change("redis.tls.ca", pki.ca().display().to_string());
@@ -96,17 +87,20 @@ fn watched(pki: Option<&Pki>) {
     ext.verb(&["status"]).expect(0);
     sidecar.stop().expect(0);
     ext.once().expect(0).counts(&[("written", 0)]);
+    for server in [master, replica] {
+        assert_eq!(server.cmd::<Vec<redis::Value>>(&["ACL", "LOG"]), [], "nothing was refused");
+    }
 }
 
 #[test]
 fn standalone_over_tcp() {
-    let redis = Redis::with(&[&user("")]);
+    let redis = Redis::start();
     standalone(&redis, Ext::new(&redis));
 }
 
 #[test]
 fn standalone_over_a_socket() {
-    let redis = Redis::with(&[&user("")]);
+    let redis = Redis::start();
     standalone(&redis, Ext::at(&redis.unix_url()));
 }
 
@@ -116,7 +110,7 @@ fn standalone_over_tls_with_a_client_certificate() {
         return;
     }
     let pki = Pki::new();
-    let redis = Redis::with_tls(&[&user("")], WithTls { pki: &pki, mutual: true });
+    let redis = Redis::with_tls(&[], WithTls { pki: &pki, mutual: true });
     let client = pki.issue("client", &["ralphext"]);
     let ext = Ext::at(&redis.tls_url())
         .set("redis.tls.ca", pki.ca().display().to_string())
@@ -139,7 +133,7 @@ fn sentinels_over_tls() {
 
 #[test]
 fn a_password_that_is_rotated_while_it_runs() {
-    let redis = Redis::with(&[&user("")]);
+    let redis = Redis::start();
     let ext = as_user(Ext::new(&redis)).briskly();
     ext.source(&records(10, 1));
     let mut sidecar = ext.run();

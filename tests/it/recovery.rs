@@ -95,7 +95,7 @@ fn know9_a_primary_that_becomes_a_replica_and_back() {
 #[test]
 fn know9_a_password_that_is_put_right() {
     let redis = Redis::with(&["user ext on >old ~* +@all"]);
-    let ext = Ext::brisk(&redis).set("redis.username", "ext");
+    let ext = Ext::brisk(&redis).set("redis.username", "ext").unset("redis.password");
     ext.write("password", "new\n");
     let file = ext.path("password").display().to_string();
     let ext = ext.set("redis.password_file", file);

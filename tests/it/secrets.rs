@@ -19,13 +19,16 @@ fn silent(outcome: &Outcome) {
 
 /// Every verb, at the noisiest level.
 fn all_verbs(ext: &Ext) {
-    let verbs: [&[&str]; 10] = [
+    let verbs: [&[&str]; 13] = [
         &["check"],
         &["check", "--connect"],
         &["test"],
         &["plan"],
         &["once"],
         &["status"],
+        &["doctor"],
+        &["-o", "json", "doctor"],
+        &["acl"],
         &["ls"],
         &["get", "hwinfo", "1"],
         &["explain", "hwinfo", "1"],
@@ -42,17 +45,17 @@ fn all_verbs(ext: &Ext) {
 /// The ways to tell the password.
 fn ways(redis: &Redis) -> Vec<Ext> {
     let in_url = redis.url().replace("redis://", &format!("redis://default:{ESCAPED}@"));
-    let file = Ext::new(redis);
+    let file = Ext::at(&redis.url());
     file.write("password", SECRET);
     let path = file.path("password").display().to_string();
     vec![
         Ext::at(&in_url),
-        Ext::new(redis).set("redis.password", SECRET),
-        Ext::new(redis).set("redis.password", "${REDIS_PASS}").env("REDIS_PASS", SECRET),
-        Ext::new(redis).env("RALPHEXT__REDIS__PASSWORD", SECRET),
-        Ext::new(redis).env("RALPHEXT__REDIS__URL", &in_url),
-        Ext::new(redis).flag("--redis-url").flag(&in_url),
-        Ext::new(redis).flag("--set").flag(&format!("redis.password={SECRET}")),
+        Ext::at(&redis.url()).set("redis.password", SECRET),
+        Ext::at(&redis.url()).set("redis.password", "${REDIS_PASS}").env("REDIS_PASS", SECRET),
+        Ext::at(&redis.url()).env("RALPHEXT__REDIS__PASSWORD", SECRET),
+        Ext::at(&redis.url()).env("RALPHEXT__REDIS__URL", &in_url),
+        Ext::at(&redis.url()).flag("--redis-url").flag(&in_url),
+        Ext::at(&redis.url()).flag("--set").flag(&format!("redis.password={SECRET}")),
         file.set("redis.password_file", path),
     ]
 }
@@ -86,16 +89,17 @@ fn no_error_shows_the_password() {
         let ext = Ext::at(&format!("{bad}://:{ESCAPED}@127.0.0.1:x/99"));
         silent(&ext.verb(&["check"]).expect(2));
     }
-    let ext = Ext::new(&redis).set("redis.password", json!([SECRET]));
+    let ext = Ext::at(&redis.url()).set("redis.password", json!([SECRET]));
     silent(&ext.verb(&["check"]).expect(2));
-    let ext = Ext::new(&redis).set("redis.pasword", SECRET);
+    let ext = Ext::at(&redis.url()).set("redis.pasword", SECRET);
     silent(&ext.verb(&["check"]).expect(2));
 }
 
 #[test]
 fn a_running_sidecar_shows_no_password() {
     let redis = Redis::with_password(SECRET);
-    let ext = Ext::brisk(&redis).set("redis.password", SECRET).set("log.level", "trace");
+    let ext =
+        Ext::brisk(&redis).set("redis.username", "default").set("redis.password", SECRET).set("log.level", "trace");
     ext.source(&records(3, 1));
     let mut sidecar = ext.run();
     sidecar.wait_for_objects(&redis, "hwinfo", 3);

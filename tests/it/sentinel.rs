@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::harness::{DEADLINE, Ext, Redis, Running, Watched, always, records};
+use crate::harness::{DEADLINE, Ext, PASSWORD, Redis, Running, Watched, acl, always, records};
 
 /// Far more than the limits add up to, and far less than a client's own patience could.
 const BOUND: Duration = Duration::from_secs(20);
@@ -41,7 +41,8 @@ fn impostor(answer: Option<&'static str>) -> String {
 }
 
 fn with_nodes(nodes: Vec<String>) -> Ext {
-    Ext::at("redis://mymaster/0").set("redis.sentinel.master", "mymaster").set("redis.sentinel.nodes", nodes)
+    let ext = Ext::at("redis://mymaster/0").user("hwinfo");
+    ext.set("redis.sentinel.master", "mymaster").set("redis.sentinel.nodes", nodes)
 }
 
 fn nowhere() -> String {
@@ -86,6 +87,7 @@ fn the_server_that_is_named_is_not_there_or_no_master() {
 
     let master = Redis::start();
     let replica = Redis::replica_of(&master);
+    [&master, &replica].iter().for_each(|redis| redis.grant(&["hwinfo", "--with", "sentinel"]));
     let ext = with_nodes(vec![impostor(Some(named(replica.port())))]);
     fails(&ext, &["it is a replica", &replica.port().to_string(), "failover"]);
     assert_eq!(master.count("hwinfo"), 0);
@@ -107,9 +109,9 @@ fn the_server_that_is_named_is_not_there_or_no_master() {
 
 #[test]
 fn names_and_users() {
-    let users = ["user asker on >fragen -@all +sentinel|get-master-addr-by-name"];
+    let asker = format!("user {}", acl(&["--sentinel", "--user", "asker"])[0]);
     let narrow = "user narrow on >geheim ~ralphext:v1* +@all -role";
-    let mut watched = Watched::start(&[narrow], &users, None);
+    let mut watched = Watched::start(&[narrow], &[&asker], None);
     let as_narrow = Ext::watched(&watched).set("redis.username", "narrow").set("redis.password", "geheim");
     fails(&as_narrow, &["role", "+role"]);
     let ext = Ext::watched(&watched);
@@ -124,7 +126,7 @@ fn names_and_users() {
         ext.set("redis.sentinel.password_file", file)
     };
     fails(&as_asker("falsch"), &["WRONGPASS", "redis.sentinel.password"]);
-    let ext = as_asker("fragen\n");
+    let ext = as_asker(&format!("{PASSWORD}\n"));
     ext.once_with(&records(3, 1)).expect(0).counts(&[("written", 3)]);
     ext.verb(&["check", "--connect"]).expect(0);
 
@@ -192,9 +194,8 @@ fn a_master_that_freezes_and_goes_on() {
 
 #[test]
 fn a_master_that_is_cut_off_and_still_reachable_for_us() {
-    let user = "user ext on >geheim ~ralphext:v1* +@all";
-    let watched = Watched::start(&[user], &[], None);
-    let ext = Ext::watched(&watched).briskly().set("redis.username", "ext").set("redis.password", "geheim");
+    let watched = Watched::start(&[], &[], None);
+    let ext = Ext::watched(&watched).briskly();
     let mut sidecar = steady(&watched, &ext);
     watched.cut_off_master();
     watched.wait_for_master(1);

@@ -2,17 +2,21 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Ext, Outcome, Redis, Running, ndjson, records};
+use crate::harness::{Ext, Outcome, PASSWORD, Redis, Running, ndjson, records, user_of};
 
 /// A directory with two services, `hwinfo` on a file and `tickets` on a command, on one Redis.
 fn pair(redis: &Redis) -> Ext {
     let ext = Ext::new(redis);
     let dir = ext.path("").display().to_string();
     let common = format!("[redis]\nurl = {:?}\n[writer]\nheartbeat = \"1s\"\nlease = \"3s\"\n", redis.url());
-    let file =
-        format!("service = \"hwinfo\"\n[source]\nkind = \"file\"\npath = \"{dir}objects.ndjson\"\ninterval = \"1s\"\n");
+    let user = |service: &str| format!("[redis]\nusername = {:?}\npassword = {PASSWORD:?}\n", user_of(service));
+    let file = format!(
+        "service = \"hwinfo\"\n{}[source]\nkind = \"file\"\npath = \"{dir}objects.ndjson\"\ninterval = \"1s\"\n",
+        user("hwinfo")
+    );
     let exec = format!(
-        "service = \"tickets\"\n[source]\nkind = \"exec\"\ncommand = [\"/bin/sh\", \"{dir}tickets.sh\"]\ninterval = \"1s\"\n"
+        "service = \"tickets\"\n{}[source]\nkind = \"exec\"\ncommand = [\"/bin/sh\", \"{dir}tickets.sh\"]\ninterval = \"1s\"\n",
+        user("tickets")
     );
     ext.write("conf.d/common.toml", &common);
     ext.write("conf.d/hwinfo.toml", &file);
@@ -107,13 +111,10 @@ fn formats_by_extension() {
     ext.source(&records(3, 1));
     let path = ext.path("objects.ndjson").display().to_string();
     let source = json!({"kind": "file", "path": path});
-    let whole =
-        json!({"service": {"name": "hwinfo", "title": "Hardware"}, "redis": {"url": redis.url()}, "source": source});
+    let url = redis.url().replace("redis://", &format!("redis://{}:{PASSWORD}@", user_of("hwinfo")));
+    let whole = json!({"service": {"name": "hwinfo", "title": "Hardware"}, "redis": {"url": url}, "source": source});
     ext.write("c.json", &whole.to_string());
-    ext.write(
-        "c.yaml",
-        &format!("service: hwinfo\nredis:\n  url: {}\nsource:\n  kind: file\n  path: {path}\n", redis.url()),
-    );
+    ext.write("c.yaml", &format!("service: hwinfo\nredis:\n  url: {url}\nsource:\n  kind: file\n  path: {path}\n"));
     let once = |file: &str| {
         let words = ["--config", file, "--output", "json", "once"];
         Running::spawn(&mut ext.bare(&words), None).finish(crate::harness::DEADLINE).expect(0)

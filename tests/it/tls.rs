@@ -14,7 +14,7 @@ fn shown(path: &Path) -> String {
 }
 
 fn with_ca(url: &str, pki: &Pki) -> Ext {
-    Ext::at(url).set("redis.tls.ca", shown(&pki.ca()))
+    Ext::at(url).user("hwinfo").set("redis.tls.ca", shown(&pki.ca()))
 }
 
 fn with_client(ext: Ext, pair: &Pair) -> Ext {
@@ -43,7 +43,7 @@ fn whom_it_trusts() {
     let other = Pki::new();
     fails(&with_ca(&redis.tls_url(), &other), &["not signed by an authority", "redis.tls.ca"]);
     fails(&Ext::at(&redis.tls_url()).env("SSL_CERT_FILE", &shown(&other.ca())), &["not signed by an authority"]);
-    works(&Ext::at(&redis.tls_url()).env("SSL_CERT_FILE", &shown(&pki.ca())));
+    works(&Ext::at(&redis.tls_url()).user("hwinfo").env("SSL_CERT_FILE", &shown(&pki.ca())));
     // Bundles hold several.
     let ext = with_ca(&redis.tls_url(), &pki);
     let both = [other.ca(), pki.ca()].map(|ca| fs::read_to_string(ca).expect("a file")).concat();

@@ -33,7 +33,11 @@ fn a_flush_while_the_source_fails_is_looked_at_once_and_not_over_and_over() {
 fn a_lost_canary_is_looked_at_once_however_long_that_takes() {
     let redis = Redis::start();
     let proxy = Proxy::to(&redis);
-    let ext = Ext::at(&proxy.url()).set("source.interval", "1s").set("writer.lease", "1s").set("redis.timeout", "60s");
+    let ext = Ext::at(&proxy.url())
+        .user("hwinfo")
+        .set("source.interval", "1s")
+        .set("writer.lease", "1s")
+        .set("redis.timeout", "60s");
     ext.source(&records(20, 1));
     let mut sidecar = ext.run();
     sidecar.wait_for_objects(&redis, SERVICE, 20);

@@ -35,6 +35,7 @@ struct Stage {
 /// Passes, heartbeats and time limits as short as they may be, so that many faults fit into a minute.
 fn brisk(url: &str) -> Ext {
     Ext::at(url)
+        .user(SERVICE)
         .set("source.interval", "500ms")
         .set("writer.lease", "1s")
         .set("writer.heartbeat", "500ms")

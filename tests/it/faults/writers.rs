@@ -128,7 +128,7 @@ fn a_writer_stopped_between_get_and_exec_changes_nothing_after_a_takeover() {
     proxy.wait_until_held();
     signal(stopped.pid(), "STOP");
 
-    let other = Ext::at(&redis.url()).set("limits.max_shrink", "100%");
+    let other = Ext::new(&redis).set("limits.max_shrink", "100%");
     other.source(&records(30, 3));
     other.verb(&["--output", "json", "once", "--wait"]).expect(0).counts(&[("written", 30), ("removed", 10)]);
     let epoch: u64 = redis.get(FENCE).expect("a fence").parse().expect("a number");

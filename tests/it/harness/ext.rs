@@ -11,7 +11,7 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{DEADLINE, Outcome, Redis, Running, Watched, ndjson, sentinel::MASTER};
+use super::{DEADLINE, Outcome, PASSWORD, Redis, Running, Watched, ndjson, sentinel::MASTER, user_of};
 
 /// A configuration and a place for its source; by default the service `hwinfo` on the file `objects.ndjson`.
 pub struct Ext {
@@ -22,12 +22,23 @@ pub struct Ext {
 }
 
 impl Ext {
-    /// The service `hwinfo` on `redis`.
+    /// The service `hwinfo` on `redis`, as its least-privileged user.
     pub fn new(redis: &Redis) -> Self {
-        Self::at(&redis.url())
+        Self::of(redis, "hwinfo")
     }
 
-    /// The service `hwinfo` on the Redis at `url`; probes and metrics are on any free port ([`Running::port`]).
+    /// A service on `redis`, as its least-privileged user.
+    pub fn of(redis: &Redis, service: &str) -> Self {
+        Self::at(&redis.url()).set("service", service).user(service)
+    }
+
+    /// Connects as the least-privileged user of a service.
+    pub fn user(self, service: &str) -> Self {
+        self.set("redis.username", user_of(service)).set("redis.password", PASSWORD)
+    }
+
+    /// The service `hwinfo` on the Redis at `url`, as whoever the address names: with all rights if nobody;
+    /// probes and metrics are on any free port ([`Running::port`]).
     pub fn at(url: &str) -> Self {
         let dir = tempfile::Builder::new().prefix("ext-").tempdir().expect("a directory for the extension");
         let ext = Self { dir, settings: BTreeMap::new(), env: BTreeMap::new(), flags: Vec::new() };
@@ -35,10 +46,10 @@ impl Ext {
         ext.set("service", "hwinfo").set("redis.url", url).set("source.kind", "file").set("source.path", path)
     }
 
-    /// The service `hwinfo` on the master that sentinels name.
+    /// The service `hwinfo` on the master that sentinels name, as its least-privileged user.
     pub fn watched(watched: &Watched) -> Self {
         let ext = Self::at(&format!("{}://{MASTER}/0", watched.scheme()));
-        ext.set("redis.sentinel.master", MASTER).set("redis.sentinel.nodes", watched.nodes())
+        ext.user("hwinfo").set("redis.sentinel.master", MASTER).set("redis.sentinel.nodes", watched.nodes())
     }
 
     /// Passes and heartbeats of a second and a lease of three, for tests of `run`.

@@ -6,11 +6,13 @@ mod ext;
 mod figures;
 mod http;
 mod journal;
+mod monitor;
 mod pki;
 mod process;
 mod proxy;
 mod redis;
 mod sentinel;
+mod users;
 mod walk;
 mod watch;
 mod witness;
@@ -25,11 +27,13 @@ pub use self::{
     figures::{Figures, Vitals, is_soak, minutes, percentile},
     http::{Scrape, get, talk},
     journal::Journal,
+    monitor::Monitor,
     pki::{Pair, Pki},
     process::{Outcome, Running, signal},
     proxy::{Act, Cut, Proxy, Way},
     redis::{Login, Redis, WithTls, has_tls},
     sentinel::Watched,
+    users::{PASSWORD, acl, user_of},
     walk::{Still, Walk, Walker, now},
     watch::Watch,
     witness::Witness,

@@ -14,9 +14,10 @@ use redis::{Connection, FromRedisValue, RedisResult};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{DEADLINE, Envelope, Pki, signal};
+use super::{DEADLINE, Envelope, Pki, signal, users};
 
-/// A private server on an own port and an own unix socket, without persistence, with keyspace events on; killed on drop.
+/// A private server on an own port and an own unix socket, without persistence, with keyspace events on, and with the
+/// users that `ralphext acl` prints; killed on drop.
 pub struct Redis {
     dir: TempDir,
     port: u16,
@@ -84,11 +85,12 @@ impl Redis {
             let with_tls = tls.zip(tls_port).map(|(tls, port)| tls.pki.lines(port, tls.mutual)).unwrap_or_default();
             let config = format!(
                 "port {}\nbind 127.0.0.1\nunixsocket {}\nsave \"\"\nappendonly no\ndir {}\nloglevel notice\n\
-                 notify-keyspace-events KEA\n{with_tls}{}\n",
+                 notify-keyspace-events KEA\n{with_tls}{}\n{}",
                 server.port,
                 server.socket().display(),
                 server.dir.path().display(),
                 lines.join("\n"),
+                users::usual().iter().map(|user| format!("user {user}\n")).collect::<String>(),
             );
             fs::write(server.dir.path().join("redis.conf"), config).expect("its configuration");
             if server.spawn() {
@@ -121,7 +123,21 @@ impl Redis {
         panic!("the server does not answer PING");
     }
 
-    /// `redis://` URL over TCP, without the password.
+    /// Adds the users that `ralphext acl` prints for these words; they survive a restart.
+    pub fn grant(&self, words: &[&str]) {
+        for user in users::acl(words) {
+            let mut command = redis::cmd("ACL");
+            command.arg("SETUSER").arg(user.split(' ').collect::<Vec<_>>());
+            command.query::<()>(&mut self.connect().expect("a connection")).expect("ACL SETUSER");
+            let path = self.dir.path().join("redis.conf");
+            let config = fs::read_to_string(&path).expect("its configuration");
+            let name = format!("user {} ", user.split(' ').next().unwrap_or_default());
+            let rest: String = config.lines().filter(|l| !l.starts_with(&name)).map(|l| format!("{l}\n")).collect();
+            fs::write(path, format!("{rest}user {user}\n")).expect("its configuration");
+        }
+    }
+
+    /// `redis://` URL over TCP, without user and password: whoever connects has all rights.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/0", self.port)
     }

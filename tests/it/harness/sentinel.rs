@@ -52,6 +52,7 @@ impl Watched {
         let replicaof = format!("replicaof 127.0.0.1 {port}");
         let replica = Redis::build(&[lines.as_slice(), &[&replicaof]].concat(), login, tls);
         replica.wait_until_in_step();
+        [&master, &replica].iter().for_each(|redis| redis.grant(&["hwinfo", "--with", "sentinel"]));
         let sentinels = (0..3).map(|_| Sentinel::start(port, sentinel_lines, pki)).collect();
         let watched = Self { servers: vec![master, replica], sentinels, has_tls: pki.is_some() };
         eventually("the sentinels know each other and the replica", || {

@@ -1,0 +1,180 @@
+//! What the doctor says about services: their own keys, and what is left of others. It must not ask a server anything.
+
+use std::collections::BTreeSet;
+
+use super::{
+    super::{output, status},
+    finding::Findings,
+};
+use crate::{
+    registry::{Descriptor, Mode, ServiceStatus},
+    settings::Settings,
+    store::{Examination, Index, KeysOf, Marks},
+};
+
+/// An epoch or a version that is further ahead of the clock was not made by a clock.
+const FAR_MS: u64 = 3_600_000;
+/// Most names in one message.
+const NAMES: usize = 5;
+
+/// All findings about one configured service; `seen` is what the walk saw of it.
+pub(super) fn judge(settings: &Settings, marks: &Marks, seen: Option<&KeysOf>, now: u64) -> Findings {
+    let mut findings = Findings::about(settings.name().as_str());
+    let f = &mut findings;
+    let descriptor = marks.descriptor.as_deref().map(serde_json::from_slice::<Descriptor>);
+    match descriptor {
+        None if marks.fence.is_none() && seen.is_none_or(|of| of.objects == 0) => {
+            f.note("writer", "has never written here", "`ralphext once` or `ralphext run` begins");
+        }
+        Some(Err(e)) => f.serious(
+            "writer",
+            format!("its descriptor is no service.v1: {e}"),
+            "somebody else wrote it; a living writer mends it with its next heartbeat",
+        ),
+        None => told(f, None, now),
+        Some(Ok(d)) => told(f, Some(&d), now),
+    }
+    lease(f, settings, marks);
+    mark(f, "fence", "@fence", marks.fence.as_deref(), now);
+    mark(f, "canary", "@canary", marks.canary.as_deref(), now);
+    if let Some(of) = seen {
+        keys(f, settings, of);
+    }
+    findings
+}
+
+fn told(f: &mut Findings, descriptor: Option<&Descriptor>, now: u64) {
+    let (well, verdict) = status::verdict(descriptor, now);
+    let silent = descriptor.is_some_and(|d| {
+        d.writer.mode == Mode::Run && d.status != ServiceStatus::Stopped && d.is_alive(now) == Some(false)
+    });
+    match (well, silent) {
+        (true, _) => f.ok("writer", verdict),
+        (false, true) => {
+            f.serious("writer", verdict, "start it again, or see its log; what is there lives until its TTL");
+        }
+        (false, false) => f.warn("writer", verdict, "`ralphext status` tells more"),
+    }
+}
+
+fn lease(f: &mut Findings, settings: &Settings, marks: &Marks) {
+    let Some(holder) = &marks.lease else { return };
+    let usual = u64::try_from(settings.writer.lease.0.as_millis()).unwrap_or(u64::MAX);
+    match u64::try_from(marks.lease_left_ms) {
+        // -2: it ran out between two questions.
+        Err(_) if marks.lease_left_ms != -1 => {}
+        Err(_) => f.serious(
+            "lease",
+            format!("{holder} holds the lease for ever: no other writer can take over"),
+            format!("if that writer is dead, delete {}:@lease", base(settings)),
+        ),
+        Ok(left) if left > usual.saturating_mul(10).max(FAR_MS) => f.warn(
+            "lease",
+            format!(
+                "{holder} holds the lease for {}, and writer.lease is {}",
+                output::span(left),
+                settings.writer.lease
+            ),
+            format!("if that writer is dead, delete {}:@lease", base(settings)),
+        ),
+        Ok(_) => f.ok("lease", format!("held by {holder}")),
+    }
+    if marks.fence.is_none() {
+        f.warn(
+            "fence",
+            "there is a lease and no @fence: data was lost",
+            "its writer notices at its next heartbeat; look again in a minute",
+        );
+    }
+}
+
+fn mark(f: &mut Findings, check: &'static str, name: &str, text: Option<&str>, now: u64) {
+    let Some(text) = text else { return };
+    let Ok(number) = text.parse::<u64>() else {
+        let hint = "somebody else wrote it: delete it while no writer runs; it is made anew";
+        return f.serious(check, format!("{name} is {text:?}, which is no number"), hint);
+    };
+    let ahead = number.saturating_sub(now);
+    if ahead > FAR_MS {
+        let message = format!("{name} is {} ahead of the clock", output::span(ahead));
+        f.warn(
+            check,
+            message,
+            "a clock was ahead, or somebody wrote it by hand: numbers go on from there, nothing is lost",
+        );
+    } else {
+        f.ok(check, "sound");
+    }
+}
+
+fn keys(f: &mut Findings, settings: &Settings, of: &KeysOf) {
+    match &of.without_ttl_id {
+        Some(id) => f.warn(
+            "ttl",
+            format!("{} of {} objects never expire, such as {id}", of.without_ttl, of.objects),
+            "ralphext sets none without a TTL; its writer mends or removes them, at the latest with their next renewal",
+        ),
+        None => f.ok("ttl", format!("{} objects, all with a TTL", of.objects)),
+    }
+    if let Some(key) = &of.strange_key {
+        f.warn(
+            "keys",
+            format!("{} keys below {} are not ralphext's, such as {key}", of.strange, base(settings)),
+            "find out who writes them; ralphext leaves them alone",
+        );
+    }
+}
+
+fn base(settings: &Settings) -> String {
+    format!("{}:v1:{}", settings.redis.prefix, settings.name())
+}
+
+/// Findings about the index and about services that are gone.
+pub(super) fn judge_others(found: &Examination, prefix: &str, configured: &BTreeSet<&str>) -> Findings {
+    let mut findings = Findings::about(format!("{prefix}:v1"));
+    let f = &mut findings;
+    let mut missing: Vec<&str> = Vec::new();
+    match &found.index {
+        None => {}
+        Some(Index::Broken(cause)) => f.serious(
+            "index",
+            format!("{prefix}:v1 is no sorted set ({cause}): no writer can keep its heartbeat"),
+            format!("delete {prefix}:v1; every writer enters itself again"),
+        ),
+        Some(Index::Entries(entries)) => {
+            missing.extend(entries.iter().filter(|e| e.described == Some(false)).map(|e| e.name.as_str()));
+            f.ok("index", format!("{} services", entries.len() - missing.len()));
+        }
+    }
+    if !missing.is_empty() {
+        f.note(
+            "index",
+            format!("{} entries have no descriptor: {}", missing.len(), some(&missing)),
+            "the next writer that starts drops them, an hour after their last heartbeat",
+        );
+    }
+    let Some(walk) = &found.walk else { return findings };
+    let orphans: Vec<(&str, &KeysOf)> = walk
+        .services
+        .iter()
+        .filter(|(name, of)| !of.descriptor && !configured.contains(name.as_str()))
+        .map(|(name, of)| (name.as_str(), of))
+        .collect();
+    if !orphans.is_empty() {
+        let left: u64 = orphans.iter().map(|(_, of)| of.objects + of.internal + of.strange).sum();
+        let names: Vec<&str> = orphans.iter().map(|(name, _)| *name).collect();
+        let example = names[0];
+        f.note(
+            "orphans",
+            format!("{} services are gone and left {left} keys: {}", names.len(), some(&names)),
+            format!("if they will not come back: redis-cli --scan --pattern '{prefix}:v1:{example}:*' | xargs redis-cli unlink"),
+        );
+    }
+    findings
+}
+
+fn some(names: &[&str]) -> String {
+    let more = names.len().saturating_sub(NAMES);
+    let shown = names[..names.len().min(NAMES)].join(", ");
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
+}

@@ -1,0 +1,230 @@
+//! The one list of rights: each command with the keys that it is used on, what it is for, and how it is tried. It must not
+//! know how an access list is written.
+
+use super::Needs;
+use crate::store::{Keys, keyspace};
+
+/// The keys (or channel) that a right is used on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum On {
+    /// No key at all.
+    Nothing,
+    /// The service's descriptor and everything below it.
+    Own,
+    /// The index of services, which all services share.
+    Index,
+    /// A script's keys: the service's own and the index.
+    OwnAndIndex,
+    /// Every service's keys, to be looked at only.
+    Every,
+    /// The channel that tells what happens to the service's keys.
+    Events,
+}
+
+impl On {
+    /// The word for it in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Nothing => "-",
+            Self::Own => "the service's own",
+            Self::Index => "the index",
+            Self::OwnAndIndex => "the service's own, the index",
+            Self::Every => "every service's, reading",
+            Self::Events => "the service's keyspace events",
+        }
+    }
+}
+
+/// When a right is granted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Always: without it `run` and `once` do not work as they should.
+    Needed,
+    /// Always, unless it is asked to leave out what is not needed: without it something is left undone.
+    Optional,
+    /// With a database other than 0.
+    Database,
+    /// With `redis.sentinel`.
+    Sentinel,
+    /// With `verify.keyspace_events`.
+    KeyspaceEvents,
+    /// When it is asked for: for looking at other services as this user.
+    Peers,
+    /// On the sentinels, which have users of their own.
+    OnSentinels,
+}
+
+impl When {
+    /// The word for it in tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Needed => "needed",
+            Self::Optional => "optional",
+            Self::Database => "with a database other than 0",
+            Self::Sentinel => "with `redis.sentinel`",
+            Self::KeyspaceEvents => "with `verify.keyspace_events`",
+            Self::Peers => "with `--with peers`",
+            Self::OnSentinels => "on the sentinels, `--sentinel`",
+        }
+    }
+}
+
+/// One right: a command on some keys.
+#[derive(Debug)]
+pub struct Grant {
+    /// The command in lower case; a subcommand stands behind a `|`.
+    pub command: &'static str,
+    /// What it is used on.
+    pub on: On,
+    /// When it is granted.
+    pub when: When,
+    /// What it is for.
+    pub purpose: &'static str,
+    /// What a reader such as Ralph needs it for, if one does.
+    pub reader: Option<&'static str>,
+    /// How the probe tries it: see [`Places::fill`].
+    pub(super) attempt: &'static [&'static str],
+}
+
+const fn grant(
+    command: &'static str,
+    on: On,
+    when: When,
+    purpose: &'static str,
+    attempt: &'static [&'static str],
+) -> Grant {
+    Grant { command, on, when, purpose, reader: None, attempt }
+}
+
+impl Grant {
+    const fn reader(mut self, purpose: &'static str) -> Self {
+        self.reader = Some(purpose);
+        self
+    }
+}
+
+/// Every right that any part of ralphext uses, in the order in which the probe tries them: it sets its key first, and
+/// removes it at the end.
+pub static GRANTS: &[Grant] = &[
+    grant("set", On::Own, When::Needed, "values, canary, lease, descriptor", &["SET", "{probe}", "1", "PX", "1000"]),
+    grant("get", On::Own, When::Needed, "the fence of every batch; `status`, `get`, `explain`", &["GET", "{probe}"])
+        .reader("one value"),
+    grant("mget", On::Own, When::Needed, "canary and baseline at a start; `ls`", &["MGET", "{probe}"])
+        .reader("a value with its descriptor, or many"),
+    grant(
+        "getrange",
+        On::Own,
+        When::Needed,
+        "heads, at a start and before a renewal",
+        &["GETRANGE", "{probe}", "0", "1"],
+    ),
+    grant("pttl", On::Own, When::Needed, "what is left of TTLs, at a start", &["PTTL", "{probe}"]),
+    grant("strlen", On::Own, When::Needed, "sizes, at a start, for `limits.max_total`", &["STRLEN", "{probe}"]),
+    grant("pexpire", On::Own, When::Needed, "renewals", &["PEXPIRE", "{probe}", "1000"]),
+    grant(
+        "scan",
+        On::Nothing,
+        When::Needed,
+        "the walk over the service's keys at a start",
+        &["SCAN", "0", "MATCH", "{own}", "COUNT", "1"],
+    ),
+    grant("script|load", On::Nothing, When::Needed, "the scripts behind `evalsha`", &["SCRIPT", "LOAD", "return 1"]),
+    grant(
+        "evalsha",
+        On::OwnAndIndex,
+        When::Needed,
+        "lease, heartbeat and renewals, each in one step",
+        &["EVALSHA", "e0e1f9fabfc9d4800c877a703b823ac0578ff8db", "2", "{own}", "{index}"],
+    ),
+    grant("watch", On::Own, When::Needed, "fencing: a batch of an old writer is refused", &["WATCH", "{probe}"]),
+    grant("multi", On::Nothing, When::Needed, "batches", &["MULTI"]),
+    grant("exec", On::Nothing, When::Needed, "batches", &["EXEC"]),
+    grant(
+        "zadd",
+        On::Index,
+        When::Needed,
+        "the service's entry in the index",
+        &["ZADD", "{index}", "XX", "0", "@probe"],
+    ),
+    grant("zrange", On::Index, When::Optional, "`ls`", &["ZRANGE", "{index}", "0", "0"]).reader("the list of services"),
+    grant(
+        "zrangebyscore",
+        On::Index,
+        When::Optional,
+        "dropping long-gone services from the index",
+        &["ZRANGEBYSCORE", "{index}", "0", "0"],
+    ),
+    grant("exists", On::Every, When::Optional, "dropping long-gone services from the index", &["EXISTS", "{other}"]),
+    grant(
+        "zrem",
+        On::Index,
+        When::Optional,
+        "dropping long-gone services from the index",
+        &["ZREM", "{index}", "@probe"],
+    ),
+    grant("ping", On::Nothing, When::Optional, "a sign of life at every connect", &["PING"]),
+    grant(
+        "info",
+        On::Nothing,
+        When::Optional,
+        "`check --connect` and `doctor`: version, role, memory",
+        &["INFO", "server"],
+    ),
+    grant("select", On::Nothing, When::Database, "the database in `redis.url`", &["SELECT", "{database}"]),
+    grant("role", On::Nothing, When::Sentinel, "whether the server is the master", &["ROLE"]),
+    grant("get", On::Every, When::Peers, "`get` and `explain` of other services", &["GET", "{other}"]),
+    grant("mget", On::Every, When::Peers, "`ls` of all services", &["MGET", "{other}"]),
+    grant("getrange", On::Every, When::Peers, "`ls` of another service's objects", &["GETRANGE", "{other}", "0", "1"]),
+    grant("strlen", On::Every, When::Peers, "`ls` of another service's objects", &["STRLEN", "{other}"]),
+    grant("pttl", On::Every, When::Peers, "`ls`, `get` and `explain` of other services", &["PTTL", "{other}"]),
+    grant("del", On::Own, When::Needed, "vanished objects; handing the lease back", &["DEL", "{probe}"]),
+    grant(
+        "psubscribe",
+        On::Events,
+        When::KeyspaceEvents,
+        "hearing at once of keys that are lost",
+        &["PSUBSCRIBE", "{events}"],
+    ),
+    grant("sentinel|get-master-addr-by-name", On::Nothing, When::OnSentinels, "which server is the master", &[]),
+];
+
+/// What a reader needs a right for, if it does.
+pub fn reads(grant: &Grant) -> Option<&'static str> {
+    grant.reader.or_else(|| (grant.when == When::Database).then_some(grant.purpose))
+}
+
+/// What the placeholders of [`Grant`]'s attempts stand for.
+pub(in crate::store) struct Places {
+    keys: Keys,
+    probe: String,
+    other: String,
+    database: String,
+    events: String,
+}
+
+impl Places {
+    pub(in crate::store) fn new(keys: Keys, needs: &Needs) -> Self {
+        Self {
+            probe: format!("{}@probe", keys.object_prefix()),
+            // No service can have that name.
+            other: format!("{}:@probe", keys.index()),
+            database: needs.database.to_string(),
+            events: keyspace::pattern(needs.database, &keys),
+            keys,
+        }
+    }
+
+    /// The words to send.
+    pub(in crate::store) fn fill(&self, grant: &'static Grant) -> Vec<&str> {
+        let place = |word: &'static str| match word {
+            "{probe}" => self.probe.as_str(),
+            "{own}" => self.keys.descriptor(),
+            "{index}" => self.keys.index(),
+            "{other}" => self.other.as_str(),
+            "{database}" => self.database.as_str(),
+            "{events}" => self.events.as_str(),
+            word => word,
+        };
+        grant.attempt.iter().map(|word| place(word)).collect()
+    }
+}
