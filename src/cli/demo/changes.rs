@@ -116,7 +116,11 @@ pub fn half_vanishes(stage: &mut Stage, records: &[Record]) -> Result<(), Failur
     if !error.message.starts_with("refused to delete") || !before.keys().eq(after.keys()) {
         return Err(wrong(format!("the shrink guard should have refused, but: {}", error.message)));
     }
-    say!("  {BAD}inventory: {}{BAD:#}", error.message);
+    let (refused, remedy) = error.message.split_once("; ").unwrap_or((&error.message, ""));
+    say!("  {BAD}inventory: {refused}{BAD:#}");
+    if !remedy.is_empty() {
+        say!("  {remedy}");
+    }
     show::proved(&format!(
         "All {} keys are still there; the service is `failing` until the file is whole.",
         after.len()
