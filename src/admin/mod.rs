@@ -1,4 +1,4 @@
-//! HTTP for those who look after the process: probes and metrics. It must not know sources or Redis, nor change anything.
+//! HTTP: probes and metrics for those who look after the process, and what extensions push. It must not know Redis.
 //!
 //! | path | answers |
 //! |---|---|
@@ -11,12 +11,14 @@
 
 mod ask;
 mod pages;
+mod push;
 mod ready;
 mod serve;
 
 pub use self::{
     ask::ask,
     pages::{Shown, pages},
+    push::Push,
     ready::{Readiness, Told},
     serve::{AdminError, Listener},
 };

@@ -1,6 +1,15 @@
-//! The listener and its connections, all of it bounded. It must not know what is served.
+//! Listeners and their connections, all of it bounded. It must not know what is served.
 
-use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    fs::{self, Permissions},
+    io,
+    net::SocketAddr,
+    os::unix::fs::{FileTypeExt, PermissionsExt},
+    path::{Path, PathBuf},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -9,31 +18,39 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, UnixListener, UnixStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     task::JoinSet,
     time::{sleep, timeout},
 };
 use tracing::{debug, warn};
 
-use crate::{pipeline::stopped, settings::Listen};
+use crate::{
+    pipeline::stopped,
+    settings::{Listen, PushAddress},
+};
 
 /// Connections at a time; more wait to be accepted.
 const CONNECTIONS: usize = 64;
 /// How long a request's head may take, also the next one's on a kept connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Largest head of a request in bytes. There are no bodies.
+/// Largest head of a request in bytes.
 const HEAD_MAX: usize = 16 << 10;
-/// How long a connection may live, whatever it does: a reader that stands still must not keep a place for ever.
+/// How long a connection for probes and metrics may live, whatever it does: a reader that stands still must not keep a
+/// place for ever.
 const LIFETIME: Duration = Duration::from_secs(300);
+/// The same for one that pushes: a whole snapshot may come at the pace of Redis.
+const PUSH_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 /// How long an answer under way may take once the connection is to end.
 const LAST_ANSWER: Duration = Duration::from_secs(1);
 
 /// Why nothing can be served.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {listen} (admin.listen): {cause}\nhint: {hint}")]
+#[error("cannot listen on {listen} ({key}): {cause}\nhint: {hint}")]
 pub struct AdminError {
-    listen: Listen,
+    listen: String,
+    key: &'static str,
     cause: io::Error,
     hint: &'static str,
 }
@@ -49,35 +66,77 @@ impl AdminError {
             io::ErrorKind::AddrNotAvailable => "it is no address of this host; 0.0.0.0 stands for all of them",
             _ => "choose another admin.listen, or \"off\"",
         };
-        Self { listen, cause, hint }
+        Self { listen: listen.to_string(), key: "admin.listen", cause, hint }
+    }
+
+    fn push(listen: &PushAddress, cause: io::Error) -> Self {
+        let hint = match cause.kind() {
+            io::ErrorKind::AddrInUse => "another ralphext listens there: give each service an address of its own",
+            io::ErrorKind::NotFound => "its directory has to be there, or be one that this user may make",
+            io::ErrorKind::PermissionDenied => "let this user write to its directory, or choose another one",
+            _ => "choose another source.listen",
+        };
+        Self { listen: listen.to_string(), key: "source.listen", cause, hint }
     }
 }
 
 /// A socket that is bound and not served yet.
 #[derive(Debug)]
 pub struct Listener {
-    socket: TcpListener,
-    address: SocketAddr,
+    socket: Socket,
+    address: String,
+    lifetime: Duration,
 }
 
+#[derive(Debug)]
+enum Socket {
+    Tcp(TcpListener),
+    /// With its file, which goes when this does.
+    Unix(UnixListener, #[expect(dead_code, reason = "held for its end")] SocketFile),
+}
+
+/// The file of a unix socket, gone with it.
+#[derive(Debug)]
+struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // Whoever listens there next replaces it.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Either kind of connection.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
 impl Listener {
-    /// Binds the socket; none where nothing is to be listened on.
+    /// Binds the socket for probes and metrics; none where nothing is to be listened on.
     ///
     /// # Errors
     /// When the address cannot be had.
     pub async fn bind(listen: Listen) -> Result<Option<Self>, AdminError> {
         let Listen::At(address) = listen else { return Ok(None) };
-        let bound = async {
-            let socket = TcpListener::bind(address).await?;
-            let address = socket.local_addr()?;
-            Ok(Self { socket, address })
+        let bound = tcp(address, LIFETIME).await;
+        bound.map(Some).map_err(|e| AdminError::new(listen, e))
+    }
+
+    /// Binds the socket that a `push` source listens on. A unix socket is for this user and its group (mode 0660).
+    ///
+    /// # Errors
+    /// When the address cannot be had.
+    pub async fn bind_push(listen: &PushAddress) -> Result<Self, AdminError> {
+        let bound = match listen {
+            PushAddress::Tcp(address) => tcp(*address, PUSH_LIFETIME).await,
+            PushAddress::Unix(path) => unix(path).await,
         };
-        bound.await.map(Some).map_err(|e| AdminError::new(listen, e))
+        bound.map_err(|e| AdminError::push(listen, e))
     }
 
     /// Where it is bound; with the port that was chosen.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// Serves `pages` until `end` turns true; then answers under way have a moment still.
@@ -92,12 +151,12 @@ impl Listener {
                 accepted = self.accept(&places) => match accepted {
                     Ok((stream, place)) => {
                         told = false;
-                        connections.spawn(connection(stream, pages.clone(), end.clone(), place));
+                        connections.spawn(connection(stream, pages.clone(), end.clone(), place, self.lifetime));
                     }
                     Err(e) => {
                         // No descriptors left, mostly: the next one may find some.
                         if !std::mem::replace(&mut told, true) {
-                            warn!(error = %e, "cannot accept connections for probes and metrics");
+                            warn!(error = %e, address = self.address, "cannot accept connections");
                         }
                         sleep(Duration::from_millis(200)).await;
                     }
@@ -110,15 +169,49 @@ impl Listener {
         let _ = timeout(LAST_ANSWER * 2, all).await;
     }
 
-    async fn accept(&self, places: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    async fn accept(&self, places: &Arc<Semaphore>) -> io::Result<(Box<dyn Stream>, OwnedSemaphorePermit)> {
         // It is never closed.
         let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
-        let (stream, _) = self.socket.accept().await?;
+        let stream: Box<dyn Stream> = match &self.socket {
+            Socket::Tcp(socket) => Box::new(socket.accept().await?.0),
+            Socket::Unix(socket, _) => Box::new(socket.accept().await?.0),
+        };
         Ok((stream, place))
     }
 }
 
-async fn connection(stream: TcpStream, pages: Router, mut end: watch::Receiver<bool>, _place: OwnedSemaphorePermit) {
+async fn tcp(address: SocketAddr, lifetime: Duration) -> io::Result<Listener> {
+    let socket = TcpListener::bind(address).await?;
+    let address = socket.local_addr()?.to_string();
+    Ok(Listener { socket: Socket::Tcp(socket), address, lifetime })
+}
+
+/// Binds a unix socket in place of one that nobody listens on any more.
+async fn unix(path: &Path) -> io::Result<Listener> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    if UnixStream::connect(path).await.is_ok() {
+        return Err(io::ErrorKind::AddrInUse.into());
+    }
+    match fs::symlink_metadata(path) {
+        Ok(there) if there.file_type().is_socket() => fs::remove_file(path)?,
+        Ok(_) => return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file that is no socket")),
+        Err(_) => {}
+    }
+    let socket = UnixListener::bind(path)?;
+    fs::set_permissions(path, Permissions::from_mode(0o660))?;
+    let (address, file) = (format!("unix:{}", path.display()), SocketFile(path.to_owned()));
+    Ok(Listener { socket: Socket::Unix(socket, file), address, lifetime: PUSH_LIFETIME })
+}
+
+async fn connection(
+    stream: Box<dyn Stream>,
+    pages: Router,
+    mut end: watch::Receiver<bool>,
+    _place: OwnedSemaphorePermit,
+    lifetime: Duration,
+) {
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
@@ -128,7 +221,7 @@ async fn connection(stream: TcpStream, pages: Router, mut end: watch::Receiver<b
     let ended = tokio::select! {
         ended = served.as_mut() => Some(ended),
         () = stopped(&mut end) => None,
-        () = sleep(LIFETIME) => None,
+        () = sleep(lifetime) => None,
     };
     let ended = match ended {
         Some(ended) => ended,
@@ -138,6 +231,6 @@ async fn connection(stream: TcpStream, pages: Router, mut end: watch::Receiver<b
         }
     };
     if let Err(e) = ended {
-        debug!(error = %e, "a connection for probes or metrics ended early");
+        debug!(error = %e, "a connection ended early");
     }
 }

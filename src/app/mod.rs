@@ -10,10 +10,10 @@ use tokio::{sync::watch, task::JoinSet};
 use tracing::{error, info};
 
 use crate::{
-    admin::{self, AdminError, Listener, Shown},
+    admin::{self, AdminError, Listener, Push, Shown},
     pipeline::{Engine, EngineError, Kind, Opened, PassReport, Plan, Progress, stopped},
-    settings::{Listen, Secret, Settings},
-    sources::{self, Options, Source, SourceError},
+    settings::{Listen, Secret, Settings, SourceKind},
+    sources::{self, Inbox, Options, Source, SourceError},
     store::StoreError,
     telemetry::metrics::{Metrics, ServiceMetrics},
 };
@@ -59,25 +59,35 @@ pub async fn run(all: Vec<Settings>, stop: watch::Receiver<bool>) -> Result<(), 
     // They all have the same: it was checked.
     let listener = Listener::bind(all.first().map_or(Listen::Off, |settings| settings.admin.listen)).await?;
     let (mut metrics, mut states) = (Metrics::default(), BTreeMap::new());
-    let mut built = Vec::with_capacity(all.len());
+    let (mut built, mut pushed) = (Vec::with_capacity(all.len()), Vec::new());
     for settings in all {
-        let source = source(&settings, true)?;
+        let (source, push) = match settings.source.kind {
+            SourceKind::Push => push_source(&settings).await?,
+            _ => (source(&settings, true)?, None),
+        };
         let grace = settings.shutdown.grace.0;
         let name = settings.name().to_string();
         let metrics = metrics.service(&name);
         info!(service = name, source = source.describe(), "service configured");
-        let engine = Engine::new(settings, Kind::Run, metrics)?;
+        let engine = Engine::new(settings.clone(), Kind::Run, metrics)?;
+        if let Some((listener, inbox)) = push {
+            pushed.push((listener, Push::new(&settings, inbox, engine.shared_spool()).pages()));
+        }
         states.insert(name, engine.watch());
         built.push((engine, source, grace));
     }
-    // Probes are answered until the last service has ended.
+    // Probes are answered until the last service has ended; nothing more can be pushed once it is to end.
     let (end, ending) = watch::channel(false);
     let shown = Arc::new(Shown { services: states, metrics, stop: stop.clone() });
-    let served = listener.map(|listener| {
+    let mut served = JoinSet::new();
+    if let Some(listener) = listener {
         let address = listener.address();
         info!(%address, "probes and metrics are served: http://{address}/metrics");
-        tokio::spawn(listener.serve(admin::pages(shown), ending))
-    });
+        served.spawn(listener.serve(admin::pages(shown), ending));
+    }
+    for (listener, pages) in pushed {
+        served.spawn(listener.serve(pages, stop.clone()));
+    }
     let mut tasks = JoinSet::new();
     for (engine, source, grace) in built {
         // Each has its own lease, schedule and faults: one's trouble is not the others'.
@@ -89,11 +99,21 @@ pub async fn run(all: Vec<Settings>, stop: watch::Receiver<bool>) -> Result<(), 
         }
     }
     end.send_replace(true);
-    if let Some(served) = served {
-        // An error means that it is gone already.
-        let _ = served.await;
-    }
+    while served.join_next().await.is_some() {}
     Ok(())
+}
+
+type PushEnd = (Box<dyn Source>, Option<(Listener, Inbox)>);
+
+/// A source that others push to: bound, and not served yet.
+async fn push_source(settings: &Settings) -> Result<PushEnd, AppError> {
+    let address = settings.source.push_address(settings.name()).map_err(|why| SourceError::Settings {
+        problem: format!("source.listen: {why}"),
+        hint: "write \"unix:/run/ralphext/push.sock\", or \"127.0.0.1:9783\"",
+    })?;
+    let listener = Listener::bind_push(&address).await?;
+    let (inbox, source) = sources::push(listener.address().to_owned(), &settings.limits);
+    Ok((Box::new(source), Some((listener, inbox))))
 }
 
 /// How a single pass ended.

@@ -55,9 +55,9 @@ pub fn with_source(
     is_once: bool,
 ) -> Result<(), Failure> {
     let Some(SourceOverride::Stdin) = source else {
-        if let Some(stream) = all.iter().find(|s| is_once && s.source.kind == SourceKind::Stream) {
-            let message = format!("service {}: source.kind \"stream\" has no end", stream.name());
-            return Err(Failure::new(Exit::Usage, message, "use `ralphext run`, or source.kind \"exec\""));
+        if let Some(stream) = all.iter().find(|s| is_once && s.source.kind.tells_changes()) {
+            let message = format!("service {}: source.kind \"{}\" has no end", stream.name(), stream.source.kind);
+            return Err(Failure::new(Exit::Usage, message, "use `ralphext run`, or pipe records in: --source stdin"));
         }
         if complete && all.iter().any(|s| s.source.kind != SourceKind::Stdin) {
             let hint = "add --source stdin, or leave --complete away";

@@ -240,7 +240,9 @@ mod tests {
         assert_eq!(kind("limits.max_shrink"), Kind::Share);
         assert_eq!(kind("limits.max_content"), Kind::Size);
         assert_eq!(kind("admin.listen"), Kind::Listen);
-        assert!(matches!(kind("source.kind"), Kind::Word(words) if words == ["file", "exec", "stream", "stdin"]));
+        assert!(
+            matches!(kind("source.kind"), Kind::Word(words) if words == ["file", "exec", "stream", "push", "stdin"])
+        );
         assert!(matches!(kind("log.format"), Kind::Word(words) if words == ["auto", "pretty", "json"]));
     }
 

@@ -1,6 +1,7 @@
 //! Which values are impossible, alone or together. It must not know the layers that they came from.
 
 mod redis;
+mod source;
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -86,62 +87,6 @@ impl<'a> Rules<'a> {
         if self.settings.service.models.iter().any(|m| m.is_empty() || m.contains(char::is_whitespace)) {
             let hint = "write Django labels, such as \"data_center.DataCenterAsset\"";
             self.refuse(&["service.models"], "one of them is no model's label", hint);
-        }
-    }
-
-    fn source(&mut self) {
-        let source = &self.settings.source;
-        let kind = source.kind;
-        let needs_command = matches!(kind, SourceKind::Exec | SourceKind::Stream);
-        let keys = |key| [key, "source.kind"];
-        match source.command.first() {
-            None if needs_command => {
-                let hint = "write command = [\"./facts.sh\"] in [source]";
-                self.refuse(&keys("source.command"), format!("kind {kind} needs a command"), hint);
-            }
-            Some(program) if needs_command && program.is_empty() => {
-                self.refuse(&keys("source.command"), "the program is empty", "write command = [\"./facts.sh\"]");
-            }
-            Some(_) if !needs_command => self.unused("source.command"),
-            _ => {}
-        }
-        match &source.path {
-            None if kind == SourceKind::File => {
-                let hint = "write path = \"...\" in [source]: an NDJSON file, or a directory";
-                self.refuse(&keys("source.path"), "kind file needs a path", hint);
-            }
-            Some(path) if path.as_os_str().is_empty() => {
-                self.refuse(&keys("source.path"), "the path is empty", "name a file or directory");
-            }
-            Some(_) if kind != SourceKind::File => self.unused("source.path"),
-            _ => {}
-        }
-        if source.complete && kind != SourceKind::Stdin {
-            self.unused("source.complete");
-        }
-        for (key, is_set) in
-            [("source.expect_every", source.expect_every.is_some()), ("source.spool", source.spool.is_some())]
-        {
-            if is_set && kind != SourceKind::Stream {
-                self.unused(key);
-            }
-        }
-        if source.env.keys().any(|name| name.is_empty() || name.contains(['=', '\0'])) {
-            self.refuse(&["source.env"], "it holds a name that no variable can have", "write NAME = \"text\"");
-        }
-        if source.backoff_min > source.backoff_max {
-            let reason = format!("it is more than source.backoff_max ({})", source.backoff_max);
-            self.refuse(&["source.backoff_min", "source.backoff_max"], reason, "make it the smaller one");
-        }
-    }
-
-    /// Refuses a key that the kind of source has no use for, unless the kind was chosen for this one call.
-    fn unused(&mut self, key: &str) {
-        let from_file = |node: &Node| matches!(node.origin, Origin::File { .. });
-        if self.tree.at("source.kind").is_none_or(from_file) {
-            let kind = self.settings.source.kind;
-            let hint = format!("remove it, or choose another source.kind than \"{kind}\"");
-            self.refuse(&[key, "source.kind"], format!("kind {kind} has no use for it"), hint);
         }
     }
 

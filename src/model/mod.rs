@@ -1,5 +1,6 @@
 //! Vocabulary: ids, digests, versions and the types of each stage. It must not know any other room, nor do I/O.
 
+mod asked;
 mod content;
 mod digest;
 mod fault;
@@ -7,6 +8,7 @@ mod ids;
 mod stage;
 mod version;
 
+pub use asked::{Answer, Confirm, Refusal, SharedTally, Tally};
 pub use content::{Content, ContentType, Encoding};
 pub use digest::{Digest, DigestPrefix, write_hex};
 pub use fault::{Fault, FaultKind};

@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::Range, sync::Arc};
 
-use super::{ContentType, Fault};
+use super::{Confirm, ContentType, Fault, SharedTally};
 
 /// Where a record came from, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +82,12 @@ pub enum Fetched {
     },
     /// The source is quiet for now: what was handed over should become visible.
     Idle,
+    /// The snapshot under way broke off: it was a delta, and removes nothing.
+    BrokenOff,
+    /// One of the others, from someone who waits for an answer.
+    Asked(Box<Fetched>, SharedTally),
+    /// Such a one has said all, and now waits.
+    Confirm(Confirm),
 }
 
 /// How a fetch ended, when it did not fail.

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use super::{
+    asked::Asked,
     guard::Baseline,
     handle::{Handler, ticks},
     heed::Heed,
@@ -30,7 +31,7 @@ use crate::{
     model::{Epoch, Version},
     registry::{Counts, Descriptor, LastError, ServiceStatus, Stamp},
     settings::Settings,
-    store::{Acquired, BatchBuilder, FailureClass, KeyspaceEvents, Session, StoreError, Target},
+    store::{Acquired, BatchBuilder, FailureClass, Session, StoreError, Target},
     telemetry::metrics::ServiceMetrics,
 };
 
@@ -88,6 +89,10 @@ pub struct Engine {
     pub(super) silent: bool,
     /// What Redis lost is being restored.
     pub(super) recovery: Option<Recovery>,
+    /// Who waits for an answer to what was pushed.
+    pub(super) asked: Asked,
+    /// Redis lost what only a whole snapshot from the pusher brings back.
+    pub(super) resync: bool,
     /// What the source said last of each object, with `source.spool`.
     pub(super) spool: SharedSpool,
     /// What is being told again out of the spool.
@@ -99,7 +104,7 @@ pub struct Engine {
     /// The last snapshot had records that told nothing of their object; it was logged.
     pub(super) incomplete: bool,
     pub(super) live: Live,
-    periods: Periods,
+    pub(super) periods: Periods,
     pub(super) target: Target,
     token: String,
     session: Arc<Mutex<Session>>,
@@ -141,6 +146,8 @@ impl Engine {
             trouble: None,
             silent: false,
             recovery: None,
+            asked: Asked::default(),
+            resync: false,
             spool: SharedSpool::default(),
             replay: None,
             spool_fails: false,
@@ -197,7 +204,11 @@ impl Engine {
         if self.kind != Kind::Plan {
             let lease_ms = self.settings.writer.lease.as_millis() as u64;
             match self.control(move |session| session.acquire(lease_ms, super::now().unix_ms)).await? {
-                Acquired::Taken { holder, left_ms } => return Ok(Opened::Taken { holder, left_ms }),
+                Acquired::Taken { holder, left_ms } => {
+                    // The writer may share the volume.
+                    self.close_spool();
+                    return Ok(Opened::Taken { holder, left_ms });
+                }
                 Acquired::Held(epoch) => {
                     self.handler.epoch = epoch;
                     self.descriptor.writer.epoch = epoch.0;
@@ -213,6 +224,9 @@ impl Engine {
         self.live.writes(self.handler.epoch);
         self.tell_live();
         self.meter();
+        self.asked.begin_stretch();
+        // Without a spool nobody here knows what is missing.
+        self.resync |= self.is_push() && self.replay.is_none() && self.handler.ledger.broken() > 0;
         Ok(Opened::Writer)
     }
 
@@ -348,17 +362,6 @@ impl Engine {
             Session::new(self.target.clone(), &self.settings.redis.prefix, self.settings.name(), self.token.clone());
         let vitals = Vitals { epoch: Some(epoch), ..self.vitals() };
         self.pulse = Some(Pulse::spawn(session, self.periods, vitals));
-    }
-
-    /// Begins to listen before the heads are read, so that nothing is missed in between.
-    fn listen_to_keys(&mut self) {
-        if self.kind != Kind::Run || !self.settings.verify.keyspace_events {
-            return;
-        }
-        match KeyspaceEvents::listen(self.target.clone(), self.link.keys().clone(), self.periods.every) {
-            Ok(events) => self.heed = Some(Heed::new(events)),
-            Err(e) => warn!(service = self.service(), error = %e, "cannot listen to keyspace events"),
-        }
     }
 
     fn vitals(&self) -> Vitals {

@@ -6,7 +6,7 @@ use tracing::warn;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
-    model::{Fault, FaultKind, Place},
+    model::{Fault, FaultKind, Place, Refusal},
     registry::FailedObject,
 };
 
@@ -28,6 +28,8 @@ pub struct Faults {
     pub count: u64,
     /// Number of faults by kind, of all passes.
     pub totals: BTreeMap<&'static str, u64>,
+    /// What was refused since somebody wanted to know.
+    pub recent: Option<Vec<Refusal>>,
     logged: u64,
     pass: u32,
     /// By object or place: hash of the cause, and the pass that had it last.
@@ -50,6 +52,10 @@ impl Faults {
         self.count += 1;
         *self.by_kind.entry(fault.kind.as_str()).or_default() += 1;
         *self.totals.entry(fault.kind.as_str()).or_default() += 1;
+        if let Some(recent) = &mut self.recent {
+            let (object_id, kind) = (id.map(str::to_owned), fault.kind.as_str());
+            recent.push(Refusal { object_id, kind, reason: fault.reason.clone() });
+        }
         if self.examples.len() < EXAMPLES {
             self.examples.push(FailedObject {
                 object_id: id.map(str::to_owned),

@@ -10,13 +10,14 @@ use super::{
     record::{self, Lead, Record},
     spooling::Kept,
     totals::{Counts, Totals},
+    vet::check_size,
 };
 use crate::{
     decision::{Known, RenewalPolicy, Verdict, WriteReason, decide},
     envelope::Sealer,
     model::{
-        Block, Clock, Content, ContentType, Digest, Document, Encoding, Epoch, Fault, FaultKind, Fetched, ObjectId,
-        Place, UnixMs, Version,
+        Block, Clock, Content, ContentType, Digest, Document, Epoch, Fault, FaultKind, Fetched, ObjectId, Place,
+        UnixMs, Version,
     },
     render,
     settings::{Settings, Size},
@@ -127,7 +128,10 @@ impl Handler {
             Fetched::Block { origin, block } => self.block(&origin, &block, now),
             Fetched::Document(document) => self.document(&document, now),
             Fetched::Broken { place, id, fault } => self.fault(&place, id.as_deref(), &fault),
-            Fetched::Idle => {}
+            // Whose answer is due is the engine's business.
+            Fetched::Asked(item, _) => self.take(*item, now),
+            Fetched::BrokenOff => (self.in_snapshot, self.ended) = (false, false),
+            Fetched::Idle | Fetched::Confirm(_) => {}
         }
     }
 
@@ -223,7 +227,7 @@ impl Handler {
     /// Seals the content of the object `id`, which has `slot` in the ledger; decides, and puts the outcome where it
     /// belongs. Changes nothing when it fails.
     fn object(&mut self, slot: Option<u32>, id: &str, content: &Content<'_>, raw: u64, now: Now) -> Result<(), Fault> {
-        self.check_size(content)?;
+        check_size(content, self.max_content, self.max_binary)?;
         let digest = self.sealer.prepare(content)?;
         let known = slot.map_or(Known::Nothing, |slot| self.ledger.known(slot, now.tick));
         if let Some(slot) = slot {
@@ -301,18 +305,6 @@ impl Handler {
         Err(Fault::new(FaultKind::NoRoom, reason))
     }
 
-    fn check_size(&self, content: &Content<'_>) -> Result<(), Fault> {
-        let len = render::decoded_len(content);
-        let (max, key) = match content.content_type.encoding() {
-            Encoding::Base64 => (self.max_binary, "limits.max_binary"),
-            _ => (self.max_content, "limits.max_content"),
-        };
-        if len <= max {
-            return Ok(());
-        }
-        Err(Fault::new(FaultKind::TooLarge, format!("its content has {len} bytes, more than {key} ({max})")))
-    }
-
     fn check_duplicate(&self, slot: u32, id: &str, digest: &Digest) -> Result<(), Fault> {
         let again = self.in_snapshot && self.ledger.seen(slot) == self.pass;
         if again && self.ledger.written(slot).1 != digest.prefix() {
@@ -337,6 +329,7 @@ impl Handler {
         if let Some(kept) = &mut self.kept {
             kept.remove(&id);
         }
+        self.counts.removes += 1;
         match &mut self.output {
             Output::Batches { builder, ready } => {
                 builder.remove(slot, &id);
@@ -373,18 +366,4 @@ impl Handler {
 /// Ms as ticks, at least one.
 pub fn ticks(ms: u128) -> Tick {
     u32::try_from(ms / u128::from(TICK_MS)).unwrap_or(u32::MAX / 2).max(1)
-}
-
-/// Why a write is due, for `plan`.
-pub fn reason(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Write(reason) => match reason {
-            WriteReason::New => "no key yet",
-            WriteReason::Changed => "content changed",
-            WriteReason::Healed => "the key is missing or holds something else",
-            WriteReason::Expired => "the key has expired",
-        },
-        Verdict::Renew => "its TTL has run down",
-        Verdict::Skip => "unchanged",
-    }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use tracing::{info, warn};
 
-use super::engine::Engine;
+use super::engine::{Engine, Kind};
 use crate::{
     envelope::{Ignore, open, parse_head, verify_hash},
     model::{DigestPrefix, Version},
@@ -60,6 +60,17 @@ pub(super) async fn news(heed: &mut Option<Heed>) -> Vec<News> {
 }
 
 impl Engine {
+    /// Begins to listen before the heads are read, so that nothing is missed in between.
+    pub(super) fn listen_to_keys(&mut self) {
+        if self.kind != Kind::Run || !self.settings.verify.keyspace_events {
+            return;
+        }
+        match KeyspaceEvents::listen(self.target.clone(), self.link.keys().clone(), self.periods.every) {
+            Ok(events) => self.heed = Some(Heed::new(events)),
+            Err(e) => warn!(service = self.service(), error = %e, "cannot listen to keyspace events"),
+        }
+    }
+
     /// Acts on what the server told: what is gone has to be written again, what somebody changed is looked at.
     pub(super) async fn heard(&mut self, news: Vec<News>) {
         let mut suspects = Vec::new();

@@ -36,6 +36,8 @@ pub struct Link {
     ttl_ms: u64,
     ttl_ticks: u32,
     in_flight: usize,
+    /// Jobs sent so far.
+    jobs: u64,
     /// The first failure since the link was opened; until it is opened again nothing more is sent.
     pub failed: Option<StoreError>,
     /// Receipts of the running pass.
@@ -64,6 +66,7 @@ impl Link {
             ttl_ms,
             ttl_ticks,
             in_flight: 0,
+            jobs: 0,
             failed: None,
             booked: Booked::default(),
             confirmed: Version(0),
@@ -93,6 +96,16 @@ impl Link {
         self.sent = highest;
     }
 
+    /// Jobs sent so far.
+    pub fn jobs(&self) -> u64 {
+        self.jobs
+    }
+
+    /// How many of them have their receipt; receipts come in order.
+    pub fn done(&self) -> u64 {
+        self.jobs - self.in_flight as u64
+    }
+
     /// Asks to verify and renew `slots`.
     pub async fn renew(&mut self, handler: &mut Handler, slots: &[u32]) {
         for slots in slots.chunks(RENEW_BATCH) {
@@ -116,6 +129,7 @@ impl Link {
         }
         self.in_flight += 1;
         self.metrics.batches_in_flight.set_count(self.in_flight);
+        self.jobs += 1;
         let _ = self.writer.jobs.send(job).await;
     }
 

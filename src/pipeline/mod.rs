@@ -4,6 +4,7 @@
 //! `Fetched -> identity -> parse -> render -> seal -> decide -> batch -> receipt`: one record's journey is in `handle`, one
 //! pass in `pass`, the life of a service in `run`.
 
+mod asked;
 mod backoff;
 mod engine;
 mod faults;
@@ -31,6 +32,7 @@ mod spooling;
 mod stream;
 mod sweep;
 mod totals;
+mod vet;
 mod volume;
 
 use std::{
@@ -49,6 +51,8 @@ pub use preview::{Preview, Shown, preview};
 pub use record::{BadRecord, Lead, Record, fast_id, lead, parse, record_schema};
 pub use report::{Outcome, PassReport, Summary};
 pub use run::run;
+pub use spooling::SharedSpool;
+pub use vet::{Judged, Vet};
 
 use tokio::sync::watch;
 

@@ -19,7 +19,7 @@ use super::{
     recovery::Recovery,
     report::{PassReport, Summary},
     stopped,
-    stream::Hearing,
+    stream::{Hearing, SnapshotEnd},
 };
 use crate::{
     decision::Known,
@@ -167,6 +167,7 @@ impl Engine {
                 Event::Found(finding) => self.found(finding),
                 Event::Stop => return Ok(None),
             }
+            self.answer();
             if self.link.failed.is_some() {
                 return Ok(None);
             }
@@ -177,12 +178,33 @@ impl Engine {
     }
 
     pub(super) async fn take(&mut self, item: Fetched, progress: Option<&Progress>) {
+        match item {
+            Fetched::Asked(item, tally) => self.take_asked(*item, &tally).await,
+            Fetched::Confirm(confirm) => self.confirm_later(confirm),
+            item => {
+                let is_idle = self.take_item(item);
+                self.after_item(is_idle).await;
+            }
+        }
+        if let Some(progress) = progress {
+            progress.objects.store(self.handler.counts.objects, Ordering::Relaxed);
+            progress.written.store(self.link.booked.written, Ordering::Relaxed);
+        }
+    }
+
+    /// Handles one item; whether it says that the source is quiet.
+    pub(super) fn take_item(&mut self, item: Fetched) -> bool {
         let is_idle = matches!(item, Fetched::Idle);
         let set = self.handler.counts.set;
         self.handler.take(item, super::now());
         if let Some(recovery) = &mut self.recovery {
             recovery.spend(self.handler.counts.set - set);
         }
+        is_idle
+    }
+
+    /// Sends what an item led to, and ends a stream's snapshot where it said so.
+    pub(super) async fn after_item(&mut self, is_idle: bool) -> Option<SnapshotEnd> {
         if is_idle {
             self.flush().await;
             self.note_stream().await;
@@ -190,12 +212,9 @@ impl Engine {
             self.send_ready().await;
         }
         if self.handler.ended && self.kind == Kind::Run && self.is_stream() {
-            self.end_of_stream_snapshot().await;
+            return Some(self.end_of_stream_snapshot().await);
         }
-        if let Some(progress) = progress {
-            progress.objects.store(self.handler.counts.objects, Ordering::Relaxed);
-            progress.written.store(self.link.booked.written, Ordering::Relaxed);
-        }
+        None
     }
 
     /// Removes the objects that a complete snapshot did not name, unless the guard refuses.
@@ -267,6 +286,7 @@ impl Engine {
     pub(super) async fn flush(&mut self) {
         self.handler.output.flush(self.handler.clock.last());
         self.send_ready().await;
+        self.asked.all_sent(self.link.jobs());
     }
 
     async fn send_ready(&mut self) {

@@ -1,8 +1,7 @@
 //! Where verdicts go: into batches for Redis, or into a plan that touches nothing. It must not decide anything.
 
-use super::handle::reason;
 use crate::{
-    decision::{Known, Verdict},
+    decision::{Known, Verdict, WriteReason},
     model::Version,
     store::{Batch, BatchBuilder},
 };
@@ -103,5 +102,19 @@ impl Output {
             Self::Batches { ready, .. } => std::mem::take(ready),
             Self::Plan(_) => Vec::new(),
         }
+    }
+}
+
+/// Why a write is due, for `plan`.
+fn reason(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Write(reason) => match reason {
+            WriteReason::New => "no key yet",
+            WriteReason::Changed => "content changed",
+            WriteReason::Healed => "the key is missing or holds something else",
+            WriteReason::Expired => "the key has expired",
+        },
+        Verdict::Renew => "its TTL has run down",
+        Verdict::Skip => "unchanged",
     }
 }

@@ -116,7 +116,8 @@ impl Viewer {
                 self.keep(shown);
             }
             Fetched::Broken { place, id, fault } => self.keep(refused(&place, id, &fault)),
-            Fetched::Idle => {}
+            Fetched::Asked(item, _) => self.take(*item),
+            Fetched::Idle | Fetched::Confirm(_) | Fetched::BrokenOff => {}
         }
     }
 

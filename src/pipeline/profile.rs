@@ -4,7 +4,7 @@
 use super::engine::Kind;
 use crate::{
     registry::{Counts, Descriptor, Mode, SCHEMA, ServiceStatus, Stamp, WriterInfo},
-    settings::{Settings, SourceKind},
+    settings::Settings,
 };
 
 /// Names this writer in the lease: host, process, and a random part.
@@ -21,7 +21,7 @@ pub(super) fn descriptor(settings: &Settings, kind: Kind, token: &str) -> Descri
     let interval = settings.source.interval.0;
     let stale_after = match kind {
         // A pass may be late by its own length, and fail once, before anybody needs to be told.
-        Kind::Run if settings.source.kind != SourceKind::Stream => {
+        Kind::Run if !settings.source.kind.tells_changes() => {
             interval * 3 + settings.source.timeout().unwrap_or_default()
         }
         Kind::Run if let Some(expected) = settings.source.expect_every => expected.0 * 3,

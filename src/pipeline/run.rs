@@ -68,6 +68,7 @@ async fn live(mut engine: Engine, mut source: Box<dyn Source>, mut stop: watch::
     source.close().await;
     engine.flush().await;
     engine.link.settle(&mut engine.handler).await;
+    engine.answer();
     engine.close().await;
     engine.live.stopped();
 }

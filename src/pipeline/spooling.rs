@@ -40,6 +40,11 @@ enum What {
 }
 
 impl Engine {
+    /// The spool, once it is open.
+    pub fn shared_spool(&self) -> SharedSpool {
+        self.spool.clone()
+    }
+
     /// Opens the spool, if the source has one and it is not open yet, and has all of it told again: it may know what Redis
     /// does not.
     pub(super) fn open_spool(&mut self) {
@@ -68,6 +73,11 @@ impl Engine {
         }
         drop(shared);
         self.handler.kept.get_or_insert_default();
+    }
+
+    /// Lets another process have the spool.
+    pub(super) fn close_spool(&mut self) {
+        (*lock(&self.spool), self.replay, self.handler.kept) = (None, None, None);
     }
 
     /// Has what Redis lost told again out of the spool; false when there is none.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tracing::{info, warn};
 
 use super::{engine::Engine, link::Booked, report::PassReport};
-use crate::settings::HumanDuration;
+use crate::settings::{HumanDuration, SourceKind};
 
 /// How well a stream is heard.
 #[derive(Debug)]
@@ -26,10 +26,24 @@ impl Hearing {
     }
 }
 
+/// What the end of a stream's snapshot led to.
+#[derive(Debug)]
+pub(super) struct SnapshotEnd {
+    /// Objects that it did not name, removed.
+    pub(super) removed: u64,
+    /// Why they were kept.
+    pub(super) kept: Option<String>,
+}
+
 impl Engine {
     /// Whether the source tells changes, as its kind says.
     pub(super) fn is_stream(&self) -> bool {
-        self.settings.source.kind == crate::settings::SourceKind::Stream
+        self.settings.source.kind.tells_changes()
+    }
+
+    /// Whether somebody pushes, who can be told but not started anew.
+    pub(super) fn is_push(&self) -> bool {
+        self.settings.source.kind == SourceKind::Push
     }
 
     /// A stream is quiet, and all that it said is on its way: that is as good as a stream's pass gets. Told once a second.
@@ -48,10 +62,11 @@ impl Engine {
     }
 
     /// A stream said that its snapshot is complete; it goes on with deltas.
-    pub(super) async fn end_of_stream_snapshot(&mut self) {
+    pub(super) async fn end_of_stream_snapshot(&mut self) -> SnapshotEnd {
         self.handler.ended = false;
         self.flush().await;
         let mut report = PassReport { started_at: super::now().unix_ms, ..PassReport::default() };
+        let before = self.handler.counts.removes;
         if self.handler.in_snapshot {
             if self.handler.counts.unnamed == 0 {
                 report.refused = self.remove_vanished(&mut report.summary).await;
@@ -59,6 +74,7 @@ impl Engine {
                 self.warn_incomplete();
             }
         }
+        let removed = self.handler.counts.removes - before;
         self.handler.in_snapshot = false;
         self.link.settle(&mut self.handler).await;
         let complete = report.refused.is_none();
@@ -71,6 +87,8 @@ impl Engine {
         self.log(&report);
         self.link.booked = Booked::default();
         self.handler.begin(false);
+        self.resync &= self.link.failed.is_some();
+        SnapshotEnd { removed, kept: report.refused }
     }
 
     /// Values of a stream are missing or overwritten: the spool tells them again. False when there is none, so that the
@@ -79,6 +97,15 @@ impl Engine {
         let lost = std::mem::take(&mut self.link.booked.lost);
         let service = self.settings.name().clone();
         let retold = self.replay_lost();
+        if self.is_push() && !retold {
+            if !std::mem::replace(&mut self.resync, true) {
+                warn!(
+                    service = service.as_str(),
+                    lost, "values are missing or overwritten; a whole snapshot is wanted"
+                );
+            }
+            return true;
+        }
         match retold {
             true => info!(service = service.as_str(), lost, "values are missing or overwritten; the spool has them"),
             false => warn!(

@@ -32,6 +32,8 @@ pub struct Counts {
     pub unnamed: u64,
     /// Values put into batches.
     pub set: u64,
+    /// Removals put into batches.
+    pub removes: u64,
     /// Lost values that are left to a later wave, see [`Handler::heal_up_to`](super::Handler::heal_up_to).
     pub deferred: u64,
     /// Writes that were decided on.

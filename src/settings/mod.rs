@@ -44,7 +44,7 @@ pub use self::{
     sentinel::{Sentinel, SentinelNode},
     service::Service,
     shutdown::Shutdown,
-    source::{Source, SourceKind},
+    source::{PushAddress, Source, SourceKind},
     tls::Tls,
     values::{HumanDuration, Percent, Size, ValueError},
     verify::Verify,

@@ -1,11 +1,12 @@
 //! `[source]`: where the objects' content comes from. It must not know how a source is run.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::HumanDuration;
+use super::{HumanDuration, Secret};
+use crate::model::ServiceName;
 
 /// How long an `exec` source may run where `source.timeout` is not set.
 const EXEC_TIMEOUT: Duration = Duration::from_secs(30);
@@ -43,14 +44,23 @@ pub struct Source {
     /// How long a source that keeps failing is left alone between two tries; jittered by a quarter. Default: five times
     /// `interval`, at most 5m, for `stream` 5m.
     pub breaker_pause: Option<HumanDuration>,
-    /// For `stream`: how often it says something at the least, be it `{"heartbeat": true}`. Silent for longer, it counts
+    /// For `stream` and `push`: how often it says something at the least, be it `{"heartbeat": true}`. Silent for longer, it counts
     /// as failed until it is heard again, so that a dead pusher is told and a quiet weekend is not. Default: silence is no
     /// failure.
     pub expect_every: Option<HumanDuration>,
-    /// For `stream`: directory in which what it said last of each object is kept, so that what Redis loses comes back
-    /// without the command having to say it again. On a local or persistent volume; one file a service. Relative to the
+    /// For `stream` and `push`: directory in which what was said last of each object is kept, so that what Redis loses
+    /// comes back without being said again. On a local or persistent volume; one file a service. Relative to the
     /// configuration file. Default: nothing is kept.
     pub spool: Option<PathBuf>,
+    /// For `push`: where requests are listened for. `unix:/path/to/socket` (relative to the configuration file), or a
+    /// loopback address with its port, `127.0.0.1:9783`, together with `token` or `token_file`. Default:
+    /// `unix:/run/ralphext/<service>.sock`.
+    pub listen: Option<String>,
+    /// For `push` over TCP: what each request has to show, as `Authorization: Bearer ...`. At least 16 characters.
+    pub token: Option<Secret>,
+    /// File that holds `token`; read at every request, so that a changed one needs no restart. Relative to the
+    /// configuration file.
+    pub token_file: Option<PathBuf>,
 }
 
 /// Longest pause of the circuit breaker where none is set.
@@ -66,11 +76,34 @@ impl Source {
         }
     }
 
+    /// Where a `push` source of `service` listens: `source.listen`, else `unix:/run/ralphext/<service>.sock`.
+    ///
+    /// # Errors
+    /// What is wrong with the address, in words.
+    pub fn push_address(&self, service: &ServiceName) -> Result<PushAddress, &'static str> {
+        let Some(text) = &self.listen else {
+            return Ok(PushAddress::Unix(PathBuf::from(format!("/run/ralphext/{service}.sock"))));
+        };
+        if let Some(path) = text.strip_prefix("unix:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            return if path.is_empty() {
+                Err("the socket's path is empty")
+            } else {
+                Ok(PushAddress::Unix(path.into()))
+            };
+        }
+        match text.parse::<SocketAddr>() {
+            Ok(address) if address.ip().is_loopback() => Ok(PushAddress::Tcp(address)),
+            Ok(_) => Err("it is no loopback address: whoever reaches it could write into tabs"),
+            Err(_) => Err("it is neither unix:/path nor an IP address with a port"),
+        }
+    }
+
     /// How long a source that keeps failing is left alone: `source.breaker_pause`, else five intervals, at most 5 min.
     pub fn breaker_pause(&self) -> Duration {
         match (self.breaker_pause, self.kind) {
             (Some(pause), _) => pause.0,
-            (None, SourceKind::Stream) => BREAKER_PAUSE,
+            (None, kind) if kind.tells_changes() => BREAKER_PAUSE,
             (None, _) => (self.interval.0 * 5).min(BREAKER_PAUSE),
         }
     }
@@ -92,6 +125,27 @@ impl Default for Source {
             breaker_pause: None,
             expect_every: None,
             spool: None,
+            listen: None,
+            token: None,
+            token_file: None,
+        }
+    }
+}
+
+/// Where a `push` source listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PushAddress {
+    /// A unix socket.
+    Unix(PathBuf),
+    /// A loopback address.
+    Tcp(SocketAddr),
+}
+
+impl fmt::Display for PushAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Tcp(address) => address.fmt(f),
         }
     }
 }
@@ -107,13 +161,20 @@ pub enum SourceKind {
     Exec,
     /// A long-running command that prints changes as they happen.
     Stream,
+    /// Requests from the extension, over HTTP on a unix socket or loopback.
+    Push,
     /// Standard input, for pipes.
     Stdin,
 }
 
 impl SourceKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::File, Self::Exec, Self::Stream, Self::Stdin];
+    pub const ALL: [Self; 5] = [Self::File, Self::Exec, Self::Stream, Self::Push, Self::Stdin];
+
+    /// Whether it tells changes as they happen, and need not tell everything.
+    pub fn tells_changes(self) -> bool {
+        matches!(self, Self::Stream | Self::Push)
+    }
 
     /// The word for it in configuration, logs and the descriptor.
     pub fn as_str(self) -> &'static str {
@@ -121,6 +182,7 @@ impl SourceKind {
             Self::File => "file",
             Self::Exec => "exec",
             Self::Stream => "stream",
+            Self::Push => "push",
             Self::Stdin => "stdin",
         }
     }

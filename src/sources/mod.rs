@@ -6,6 +6,7 @@
 //! | `file` | a file (NDJSON or one JSON array) or a directory read to its end | complete, if it did not change meanwhile |
 //! | `exec` | one run of a command | complete, if its exit status is 0 |
 //! | `stream` | the life of a command | open |
+//! | `push` | whatever is handed in while the process runs | never |
 //! | `stdin` | standard input to its end | open, or complete with `source.complete` |
 
 mod array;
@@ -20,6 +21,7 @@ mod group;
 mod lines;
 mod peek;
 mod pump;
+mod push;
 mod sink;
 mod spawn_error;
 mod stderr;
@@ -32,6 +34,7 @@ mod watch;
 use std::{future::Future, pin::Pin};
 
 pub use error::SourceError;
+pub use push::{Feed, Inbox, Push, Unconfirmed, push};
 pub use sink::Sink;
 
 use crate::{
@@ -98,6 +101,12 @@ pub fn build(settings: &settings::Source, limits: &Limits, options: &Options) ->
         SourceKind::File => Box::new(file::File::new(settings, max_line, options.watch)?),
         SourceKind::Exec => Box::new(exec::Exec::new(settings, max_line, &options.secrets)?),
         SourceKind::Stream => Box::new(stream::Stream::new(settings, max_line, &options.secrets)?),
+        SourceKind::Push => {
+            return Err(SourceError::Settings {
+                problem: "source.kind = \"push\" is for `ralphext run`, which listens for what is pushed".into(),
+                hint: "for one pass, pipe records in: ralphext once --source stdin",
+            });
+        }
         SourceKind::Stdin => Box::new(stdin::Stdin::new(settings, max_line)),
     })
 }

@@ -54,6 +54,8 @@ mod sentinel;
 /// Certificates, and what is wrong with them.
 mod tls;
 
+/// Extensions that push.
+mod push;
 /// Several services in one process.
 mod services;
 /// Standard input and the file watch.

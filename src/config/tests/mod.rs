@@ -195,7 +195,10 @@ fn every_key_in_every_format() {
         "source.command",
         "source.complete",
         "source.expect_every",
+        "source.listen",
         "source.spool",
+        "source.token",
+        "source.token_file",
     ];
     assert_eq!(unset, impossible, "a key that this test forgets");
 }

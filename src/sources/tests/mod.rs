@@ -44,6 +44,8 @@ impl Got {
                 self.documents.push((doc.id, doc.content_type.as_str().to_owned(), text));
             }
             Fetched::Broken { place, id, fault } => self.broken.push((place.line, id, fault.kind)),
+            Fetched::Asked(item, _) => self.add(*item),
+            Fetched::Confirm(_) | Fetched::BrokenOff => panic!("only for what is pushed"),
             Fetched::Idle => self.idles += 1,
         }
     }

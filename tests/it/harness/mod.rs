@@ -10,6 +10,7 @@ mod monitor;
 mod pki;
 mod process;
 mod proxy;
+mod pusher;
 mod redis;
 mod sentinel;
 mod users;
@@ -31,6 +32,7 @@ pub use self::{
     pki::{Pair, Pki},
     process::{Outcome, Running, signal},
     proxy::{Act, Cut, Proxy, Way},
+    pusher::Pusher,
     redis::{Login, Redis, WithTls, has_tls},
     sentinel::Watched,
     users::{PASSWORD, acl, user_of},

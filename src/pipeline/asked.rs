@@ -1,0 +1,89 @@
+//! Requests whose sender waits until what they wrote is in Redis. It must not know how they came.
+
+use std::collections::VecDeque;
+
+use super::{engine::Engine, stream::SnapshotEnd};
+use crate::model::{Answer, Confirm, Fetched, SharedTally};
+
+/// Requests that wait for their answer.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    /// The stretch of work between two failures of Redis.
+    stretch: u64,
+    /// Their last batch is not sent yet.
+    unsent: Vec<Confirm>,
+    /// To be answered after so many receipts.
+    sent: VecDeque<(u64, Confirm)>,
+}
+
+impl Asked {
+    /// Redis failed, or will be written to anew: whatever waits is not known to be there, and is told so by being dropped.
+    pub(super) fn begin_stretch(&mut self) {
+        self.stretch += 1;
+        self.unsent.clear();
+        self.sent.clear();
+    }
+
+    /// All batches so far are sent; `jobs` in all.
+    pub(super) fn all_sent(&mut self, jobs: u64) {
+        self.sent.extend(self.unsent.drain(..).map(|confirm| (jobs, confirm)));
+    }
+}
+
+impl Engine {
+    /// Takes records that somebody waits for an answer about.
+    pub(super) async fn take_asked(&mut self, item: Fetched, tally: &SharedTally) {
+        let before = self.handler.counts;
+        self.handler.faults.recent = Some(Vec::new());
+        // A change that comes in between belongs to no snapshot: it is not the second of its name there.
+        let in_snapshot = self.handler.in_snapshot;
+        let is_snapshot = tally.lock().is_snapshot;
+        self.handler.in_snapshot &= is_snapshot;
+        let is_idle = self.take_item(item);
+        if !is_snapshot {
+            self.handler.in_snapshot = in_snapshot;
+        }
+        let refused = self.handler.faults.recent.take().unwrap_or_default();
+        let after = self.handler.counts;
+        {
+            let mut tally = tally.lock();
+            tally.items += 1;
+            let stretch = *tally.stretch.get_or_insert(self.asked.stretch);
+            if stretch != self.asked.stretch {
+                // Never again the number that the sender expects.
+                tally.items = u64::MAX / 2;
+            }
+            tally.written += after.set - before.set;
+            tally.removed += after.removes - before.removes;
+            tally.unchanged += after.skipped - before.skipped;
+            for one in refused {
+                tally.refuse(one);
+            }
+        }
+        if let Some(SnapshotEnd { removed, kept }) = self.after_item(is_idle).await {
+            let mut tally = tally.lock();
+            tally.removed += removed;
+            tally.kept = kept;
+            tally.is_complete = true;
+        }
+    }
+
+    /// A request is over; it is answered when all before it is in Redis.
+    pub(super) fn confirm_later(&mut self, confirm: Confirm) {
+        self.asked.unsent.push(confirm);
+    }
+
+    /// Answers whoever need not wait any more.
+    pub(super) fn answer(&mut self) {
+        if self.link.failed.is_some() {
+            return self.asked.begin_stretch();
+        }
+        let done = self.link.done();
+        while let Some((_, confirm)) = self.asked.sent.pop_front_if(|(jobs, _)| *jobs <= done) {
+            let tally = confirm.tally.lock().clone();
+            if tally.stretch.is_none_or(|stretch| stretch == self.asked.stretch) {
+                (confirm.reply)(Answer { tally, resync: self.resync });
+            }
+        }
+    }
+}
