@@ -23,6 +23,7 @@ fn catalogue() -> Vec<String> {
 #[test]
 fn a_scrape_tells_what_the_reference_names() {
     let redis = Redis::start();
+    redis.grant(&["hwinfo", "--with", "keyspace-events"]);
     let ext = Ext::brisk(&redis).set("verify.keyspace_events", true);
     ext.source(&records(10, 1));
     let mut sidecar = start(&redis, &ext);
