@@ -8,7 +8,7 @@ BINARY := $(TARGET_DIR)/release/ralphext
 SHELL_SCRIPTS = scripts/*.sh .ci/run $(wildcard examples/*/*.sh)
 
 .DEFAULT_GOAL := build
-.PHONY: setup build release test test-all lint demo bench bench-quick fuzz generate clean help
+.PHONY: setup build release test test-all soak lint demo bench bench-quick fuzz generate clean help
 
 setup: ## install what is missing on this machine: a C compiler, a Redis server and its client
 	@scripts/setup.sh
@@ -26,6 +26,9 @@ test: setup ## run the tests (against real Redis servers that they start themsel
 
 test-all: test ## the same, and all of it once more on the newest Valkey
 	@set -eu; valkey=$$(scripts/valkey.sh); set -x; RALPHEXT_TEST_SERVER=$$valkey $(MAKE) --no-print-directory test
+
+soak: ## run the long forms of the fault tests, two hours of them, and print their figures (ARGS=faults::kills: some)
+	@scripts/soak.sh $(ARGS)
 
 lint: ## check formatting, clippy, shell scripts and licences; every warning is an error
 	$(CARGO) fmt --check

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::SERVICE;
-use crate::harness::{Ext, Proxy, Redis, always, records};
+use crate::harness::{Act, Ext, Proxy, Redis, Vitals, Way, always, records};
 
 /// Said whenever the sidecar has read back what stands in Redis.
 const LEARNT: &str = "learnt what stands in Redis";
@@ -109,4 +109,24 @@ fn versions_do_not_go_back_when_everything_is_lost_right_after_a_large_pass() {
     for (id, raw) in redis.raw_objects(SERVICE) {
         assert!(version(&raw) > version(&before[&id]), "{id}: {raw} after {}", before[&id]);
     }
+}
+
+#[test]
+fn memory_is_bounded_while_redis_takes_nothing() {
+    let redis = Redis::start();
+    let proxy = Proxy::to(&redis);
+    // 120 MB, as fast as they are taken.
+    let script = "awk 'BEGIN { text = sprintf(\"%04000d\", 0); for (n = 1; n <= 30000; n++) printf \
+                  \"{\\\"id\\\":%d,\\\"content\\\":{\\\"text\\\":\\\"%s\\\"}}\\n\", n, text }'";
+    let ext = Ext::at(&proxy.url()).script("exec", script).set("redis.timeout", "300s").set("writer.lease", "300s");
+    proxy.trap(Way::Up, b"*1\r\n$5\r\nMULTI\r\n", 20_000, Act::Hold);
+    let mut sidecar = ext.run();
+    proxy.wait_until_held();
+    // What is in flight (4 MiB), what waits between source and handler (1 MiB), their buffers, and the process itself.
+    always("memory stays bounded", Duration::from_secs(2), || Vitals::of(sidecar.pid()).rss_kib < 40 * 1024);
+    assert_eq!(redis.count(SERVICE), 0);
+    proxy.release();
+    sidecar.wait_for_objects(&redis, SERVICE, 30_000);
+    assert!(Vitals::of(sidecar.pid()).rss_kib < 48 * 1024, "and afterwards too");
+    sidecar.stop().expect(0);
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{Stage, brisk};
-use crate::harness::{Figures, Running};
+use crate::harness::{Ext, Figures, Running};
 
 #[test]
 fn know2_a_sidecar_killed_at_random_moments_loses_nothing_and_writes_nothing_again() {
@@ -40,7 +40,7 @@ fn know2_once_killed_at_random_moments_loses_nothing_and_writes_nothing_again() 
     let mut figures = Figures::begin("kill -9 of once", 5, 100);
     let stage = Stage::new(&figures, 400, 60);
     // A lease that a killed one left behind has to run out first.
-    let ext = brisk(&stage.proxy.url()).set("source.path", stage.walker.path().display().to_string());
+    let ext = brisk(Ext::at(&stage.proxy.url())).set("source.path", stage.walker.path().display().to_string());
     let mut left = figures.rounds;
     while left > 0 {
         let killed = Running::spawn(&mut ext.command(&["once", "--wait"]), None);

@@ -7,6 +7,8 @@ mod edges;
 mod failover;
 /// The sidecar is killed (how we know 2).
 mod kills;
+/// Sentinels make another server the master (how we know 3, with real failovers).
+mod sentinels;
 /// Redis dies, freezes, is flushed, fails over or is cut off (how we know 3).
 mod servers;
 /// An hour of steady change (how we know 9).
@@ -33,9 +35,8 @@ struct Stage {
 }
 
 /// Passes, heartbeats and time limits as short as they may be, so that many faults fit into a minute.
-fn brisk(url: &str) -> Ext {
-    Ext::at(url)
-        .user(SERVICE)
+fn brisk(ext: Ext) -> Ext {
+    ext.user(SERVICE)
         .set("source.interval", "500ms")
         .set("writer.lease", "1s")
         .set("writer.heartbeat", "500ms")
@@ -46,6 +47,20 @@ fn brisk(url: &str) -> Ext {
         // A walk may take away half of the objects; the guard has tests of its own.
         .set("limits.max_shrink", "100%")
 }
+
+/// A stream over the source file: whole snapshots, and a sign of life between them.
+const TELL: &str = r#"
+before=
+while :; do
+  now=$(stat -c '%i %Y' objects.ndjson)
+  if [ "$now" = "$before" ]; then
+    echo '{"heartbeat":true}'
+  else
+    before=$now
+    echo '{"begin":true}'; cat objects.ndjson; echo '{"end":true}'
+  fi
+  sleep 0.1
+done"#;
 
 /// A server that starts replicating at once.
 fn server(lines: &[&str]) -> Redis {
@@ -59,7 +74,7 @@ impl Stage {
     fn new(figures: &Figures, ids: u64, burst: u64) -> Self {
         let redis = server(&[]);
         let proxy = Proxy::to(&redis);
-        let ext = brisk(&proxy.url());
+        let ext = brisk(Ext::at(&proxy.url()));
         let walk = Walk::new(figures.seed, ids, burst);
         let witness = Witness::start(&redis, SERVICE, walk.ids(), 50, PAUSE);
         let journal = Journal::new(SERVICE);
@@ -68,34 +83,27 @@ impl Stage {
         Self { walker, ext, proxy, witness, journal, redis }
     }
 
+    /// The same source told in another way: `file` as it is, an `exec`, or a `stream` that tells all of it after each change.
+    fn told_by(mut self, kind: &str) -> Self {
+        let script = match kind {
+            "exec" => "cat objects.ndjson",
+            "stream" => TELL,
+            _ => return self,
+        };
+        self.ext = self.ext.script(kind, script);
+        self
+    }
+
     /// Waits until a pass that began after `since` has been confirmed, as the descriptor tells; returns when it began.
     #[track_caller]
     fn wait_for_pass_after(&self, sidecar: &mut Running, since: &str) -> String {
-        let mut begun = String::new();
-        sidecar.wait_until("a pass over the still source", || {
-            begun = self.redis.descriptor(SERVICE)["as_of"].as_str().unwrap_or_default().to_owned();
-            begun.as_str() > since
-        });
-        begun
+        wait_for_pass_after(&self.redis, sidecar, since)
     }
 
     /// Panics unless `redis` holds exactly what the source says, and nobody has seen anything wrong.
     #[track_caller]
     fn check(&self, figures: &Figures, still: &Still<'_>) {
-        let seed = figures.seed;
-        let difference = still.walk.difference(&self.redis, SERVICE);
-        assert!(difference.is_none(), "RALPHEXT_SEED={seed}: {}", difference.unwrap_or_default());
-        self.journal.catch_up(&self.redis);
-        self.witness.catch_up();
-        self.check_witnesses(figures);
-    }
-
-    #[track_caller]
-    fn check_witnesses(&self, figures: &Figures) {
-        let seed = figures.seed;
-        for (who, violations) in [("the server", self.journal.violations()), ("a reader", self.witness.violations())] {
-            assert!(violations.is_empty(), "RALPHEXT_SEED={seed}: seen by {who}: {violations:#?}");
-        }
+        check(figures, still, &self.redis, &self.journal, &self.witness);
     }
 
     /// Takes what was counted into the figures, and tells them.
@@ -103,6 +111,30 @@ impl Stage {
         figures.read = self.witness.counts().0;
         figures.written = self.journal.counts().0;
         figures.end();
+    }
+}
+
+/// See [`Stage::wait_for_pass_after`].
+#[track_caller]
+fn wait_for_pass_after(redis: &Redis, sidecar: &mut Running, since: &str) -> String {
+    let mut begun = String::new();
+    sidecar.wait_until("a pass over the still source", || {
+        begun = redis.descriptor(SERVICE)["as_of"].as_str().unwrap_or_default().to_owned();
+        begun.as_str() > since
+    });
+    begun
+}
+
+/// See [`Stage::check`].
+#[track_caller]
+fn check(figures: &Figures, still: &Still<'_>, redis: &Redis, journal: &Journal, witness: &Witness) {
+    let seed = figures.seed;
+    let difference = still.walk.difference(redis, SERVICE);
+    assert!(difference.is_none(), "RALPHEXT_SEED={seed}: {}", difference.unwrap_or_default());
+    journal.catch_up(redis);
+    witness.catch_up();
+    for (who, violations) in [("the server", journal.violations()), ("a reader", witness.violations())] {
+        assert!(violations.is_empty(), "RALPHEXT_SEED={seed}: seen by {who}: {violations:#?}");
     }
 }
 

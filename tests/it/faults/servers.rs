@@ -9,6 +9,7 @@ use crate::harness::{Act, Cut, Figures, Proxy, Redis, Running, Way, eventually};
 #[derive(Debug, Clone, Copy)]
 enum Fault {
     RestartedEmpty,
+    RestartedOld,
     Frozen,
     Flushed,
     FailedOver,
@@ -26,10 +27,10 @@ enum Fault {
 
 use Fault::{
     AnswerLost, AnswersLost, Closed, CutInBatch, FailedOver, FailedOverLagging, Flushed, Frozen, Partitioned,
-    RequestsLost, Reset, RestartedEmpty, Slow, Throttled,
+    RequestsLost, Reset, RestartedEmpty, RestartedOld, Slow, Throttled,
 };
 
-const ALL: [Fault; 14] = [
+const ALL: [Fault; 15] = [
     RestartedEmpty,
     CutInBatch,
     Frozen,
@@ -41,18 +42,23 @@ const ALL: [Fault; 14] = [
     Reset,
     RequestsLost,
     Closed,
+    RestartedOld,
     AnswersLost,
     Slow,
     Throttled,
 ];
 
 /// Rounds before memory is looked at for the first time.
-const WARM: u64 = 14;
+const WARM: u64 = 15;
 
 #[test]
 fn know3_a_redis_that_fails_in_any_way_at_random_moments_is_made_whole_again() {
-    let mut figures = Figures::begin("faults of Redis and of the network", 14, 210);
-    let mut stage = Stage::new(&figures, 400, 60);
+    let mut figures = Figures::begin("faults of Redis and of the network", 15, 210);
+    let kind = ["file", "exec", "stream"][figures.rng.usize(0..3)];
+    let events = figures.rng.bool();
+    figures.notes.push(format!("source {kind}, keyspace events {}", if events { "on" } else { "off" }));
+    let mut stage = Stage::new(&figures, 400, 60).told_by(kind);
+    stage.ext.change("verify.keyspace_events", events);
     let mut sidecar = stage.ext.run();
     sidecar.wait_until("the first objects", || stage.redis.count(SERVICE) > 0);
     let mut order = Vec::new();
@@ -85,6 +91,14 @@ fn inject(stage: &mut Stage, figures: &mut Figures, fault: Fault) {
             stage.redis.kill();
             figures.sleep_up_to(500);
             stage.redis.restart();
+            stage.journal.attach(&stage.redis);
+        }
+        RestartedOld => {
+            stage.redis.cmd::<()>(&["SAVE"]);
+            figures.sleep_up_to(700);
+            stage.redis.kill();
+            stage.witness.follow(&stage.redis);
+            stage.redis.restart_as_saved();
             stage.journal.attach(&stage.redis);
         }
         Frozen => {

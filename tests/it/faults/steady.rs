@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{SERVICE, brisk, check_flat, look_at, server};
-use crate::harness::{Figures, Journal, Walk, Witness, is_soak, minutes, now};
+use crate::harness::{Ext, Figures, Journal, Walk, Witness, is_soak, minutes, now};
 
 /// Passes before memory is looked at for the first time.
 const WARM: u64 = 5;
@@ -16,7 +16,9 @@ fn know9_memory_and_descriptors_stay_flat_while_one_in_a_hundred_changes_each_pa
         false => (2_000, Duration::from_millis(100), Duration::ZERO),
     };
     let redis = server(&[]);
-    let ext = brisk(&redis.url()).set("redis.timeout", "5s").set("verify.every", if is_soak() { "10m" } else { "5s" });
+    let ext = brisk(Ext::at(&redis.url()))
+        .set("redis.timeout", "5s")
+        .set("verify.every", if is_soak() { "10m" } else { "5s" });
     let mut walk = Walk::new(figures.seed, ids, 0);
     let path = ext.path("objects.ndjson");
     walk.write(&path);

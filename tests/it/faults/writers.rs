@@ -26,7 +26,7 @@ struct Writer {
 impl Writer {
     fn start(stage: &Stage) -> Self {
         let proxy = Proxy::to(&stage.redis);
-        let ext = brisk(&proxy.url()).set("source.path", stage.walker.path().display().to_string());
+        let ext = brisk(Ext::at(&proxy.url())).set("source.path", stage.walker.path().display().to_string());
         let process = ext.run();
         Self { _ext: ext, proxy, process }
     }
@@ -117,7 +117,7 @@ fn pause_one(stage: &Stage, figures: &mut Figures, writers: &mut [Writer]) {
 fn a_writer_stopped_between_get_and_exec_changes_nothing_after_a_takeover() {
     let redis = Redis::start();
     let proxy = Proxy::to(&redis);
-    let ext = brisk(&proxy.url()).set("redis.timeout", "60s");
+    let ext = brisk(Ext::at(&proxy.url())).set("redis.timeout", "60s");
     ext.source(&records(40, 1));
     let mut stopped = ext.run();
     stopped.wait_for_objects(&redis, SERVICE, 40);

@@ -223,6 +223,13 @@ impl Redis {
 
     /// Starts it again, empty, on the same port and socket.
     pub fn restart(&mut self) {
+        // A replica has kept what it was sent at the beginning.
+        let _ = fs::remove_file(self.dir.path().join("dump.rdb"));
+        self.restart_as_saved();
+    }
+
+    /// Starts it again with what it saved last (`SAVE`), on the same port and socket.
+    pub fn restart_as_saved(&mut self) {
         self.kill();
         assert!(self.spawn(), "port {} was taken meanwhile", self.port);
     }

@@ -102,6 +102,14 @@ impl Watched {
         });
     }
 
+    /// Waits until all sentinels know of a replica that could take the master's place.
+    #[track_caller]
+    pub fn wait_for_replica(&self) {
+        eventually("the sentinels see a replica that is fit", || {
+            self.sentinels.iter().all(|s| s.has_fit_replica().unwrap_or(false))
+        });
+    }
+
     /// Lets the sentinels make the replica the master, as an operator does; waits until it is.
     #[track_caller]
     pub fn fail_over(&self, to: usize) {
@@ -188,6 +196,13 @@ impl Sentinel {
     fn knows(&self, name: &str) -> Option<u64> {
         let told: Vec<String> = self.cmd(&["SENTINEL", "MASTER", MASTER]).ok()?;
         told.chunks_exact(2).find(|pair| pair[0] == name)?[1].parse().ok()
+    }
+
+    fn has_fit_replica(&self) -> RedisResult<bool> {
+        let replicas: Vec<Vec<String>> = self.cmd(&["SENTINEL", "REPLICAS", MASTER])?;
+        let is =
+            |replica: &[String], name: &str, value: &str| replica.chunks_exact(2).any(|pair| pair == [name, value]);
+        Ok(replicas.iter().any(|r| is(r, "flags", "slave") && is(r, "master-link-status", "ok")))
     }
 
     fn named(&self) -> RedisResult<u16> {
