@@ -71,17 +71,19 @@ impl Engine {
         }
     }
 
-    /// Acts on what the server told: what is gone has to be written again, what somebody changed is looked at.
+    /// Acts on what the server told: what seems to be gone, and what somebody changed, is looked at.
     pub(super) async fn heard(&mut self, news: Vec<News>) {
         let mut suspects = Vec::new();
         for one in news {
             match one {
-                News::Gone(id) => self.gone(&id),
+                News::Gone(id) => suspects.extend(self.gone(&id)),
                 News::Changed(id) => suspects.extend(self.changed_by_others(&id)),
                 News::Began => self.hearing_again(),
                 News::Deaf(why) => self.deaf(&why),
             }
         }
+        suspects.sort_unstable();
+        suspects.dedup();
         if !suspects.is_empty()
             && let Err(e) = self.look_at(&suspects).await
         {
@@ -89,7 +91,8 @@ impl Engine {
         }
     }
 
-    /// Reads whole values that somebody else touched: a head may be sound before a content that is not.
+    /// Reads whole values that somebody else touched: a head may be sound before a content that is not. News may be late:
+    /// what was removed and told as gone may have been added again since.
     async fn look_at(&mut self, slots: &[u32]) -> Result<(), StoreError> {
         // What is on its way has to be there before it is looked for.
         self.flush().await;
@@ -105,6 +108,8 @@ impl Engine {
                 match value {
                     Some(value) if self.is_value_of(&value, id, written, &ignore) => {}
                     Some(_) => self.lose(*slot, "overwritten"),
+                    // Left to expire: nothing that a pass could mend.
+                    None if self.is_too_stale() => self.handler.ledger.set_broken(*slot),
                     None => self.lose(*slot, "missing"),
                 }
             }
@@ -126,16 +131,9 @@ impl Engine {
         self.link.booked.lost += 1;
     }
 
-    fn gone(&mut self, id: &str) {
-        let Some(slot) = self.handler.ledger.find(id) else { return };
+    fn gone(&self, id: &str) -> Option<u32> {
         // What is broken already may also be on its way out by our own hand.
-        if !self.handler.ledger.is_broken(slot) {
-            match self.is_too_stale() {
-                // Left to expire: nothing that a pass could mend.
-                true => self.handler.ledger.set_broken(slot),
-                false => self.lose(slot, "missing"),
-            }
-        }
+        self.handler.ledger.find(id).filter(|slot| !self.handler.ledger.is_broken(*slot))
     }
 
     fn changed_by_others(&mut self, id: &str) -> Option<u32> {

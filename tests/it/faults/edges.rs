@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::SERVICE;
-use crate::harness::{Act, Ext, Proxy, Redis, Vitals, Way, always, records};
+use crate::harness::{Act, Ext, Proxy, Redis, Vitals, Watch, Way, always, records};
 
 /// Said whenever the sidecar has read back what stands in Redis.
 const LEARNT: &str = "learnt what stands in Redis";
@@ -128,5 +128,28 @@ fn memory_is_bounded_while_redis_takes_nothing() {
     proxy.release();
     sidecar.wait_for_objects(&redis, SERVICE, 30_000);
     assert!(Vitals::of(sidecar.pid()).rss_kib < 48 * 1024, "and afterwards too");
+    sidecar.stop().expect(0);
+}
+
+#[test]
+fn late_news_of_a_removal_is_not_taken_for_the_loss_of_what_was_added_since() {
+    let redis = Redis::start();
+    let proxy = Proxy::to(&redis);
+    let ext = Ext::at(&proxy.url()).briskly().set("verify.keyspace_events", true);
+    ext.source(&records(10, 1));
+    let mut sidecar = ext.run();
+    sidecar.wait_for_objects(&redis, SERVICE, 10);
+    sidecar.wait_for_passes(&redis, SERVICE, 1);
+    proxy.trap(Way::Down, b"$3\r\ndel\r\n", 0, Act::Hold);
+    ext.source(&records(9, 1));
+    proxy.wait_until_held();
+    sidecar.wait_for_objects(&redis, SERVICE, 9);
+    ext.source(&records(10, 1));
+    sidecar.wait_for_objects(&redis, SERVICE, 10);
+    sidecar.wait_for_passes(&redis, SERVICE, 1);
+    let watch = Watch::start(&redis);
+    proxy.release();
+    sidecar.wait_for_passes(&redis, SERVICE, 3);
+    watch.assert_untouched(&redis, SERVICE);
     sidecar.stop().expect(0);
 }
