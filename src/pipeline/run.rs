@@ -48,8 +48,13 @@ async fn live(mut engine: Engine, mut source: Box<dyn Source>, mut stop: watch::
     let mut backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(15));
     let mut told = Told::default();
     while become_writer(&mut engine, &mut stop, &mut backoff, &mut told).await {
+        let good_before = engine.descriptor.last_success_at;
         let failed = work(&mut engine, source.as_mut(), &mut stop, &mut backoff).await;
         let Some(e) = failed else { break };
+        if engine.descriptor.last_success_at != good_before {
+            // A stream's pass ends only with a failure, and yet all may have been well for weeks.
+            backoff.reset();
+        }
         engine.meter_failure(&e);
         let service = engine.service();
         match e.class {

@@ -1,9 +1,9 @@
 //! Single faults at a chosen place: each of these went wrong once.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::SERVICE;
-use crate::harness::{Act, Ext, Proxy, Redis, Vitals, Watch, Way, always, records};
+use super::{SERVICE, wait_for_pass_after};
+use crate::harness::{Act, Cut, DEADLINE, Ext, Proxy, Redis, Vitals, Watch, Way, always, now, records};
 
 /// Said whenever the sidecar has read back what stands in Redis.
 const LEARNT: &str = "learnt what stands in Redis";
@@ -151,5 +151,24 @@ fn late_news_of_a_removal_is_not_taken_for_the_loss_of_what_was_added_since() {
     proxy.release();
     sidecar.wait_for_passes(&redis, SERVICE, 3);
     watch.assert_untouched(&redis, SERVICE);
+    sidecar.stop().expect(0);
+}
+
+#[test]
+fn failures_of_redis_that_are_over_do_not_make_a_stream_wait_for_the_next() {
+    let redis = Redis::start();
+    let proxy = Proxy::to(&redis);
+    let script = "echo '{\"begin\":true}'; cat objects.ndjson; echo '{\"end\":true}'; sleep 1000";
+    let ext = Ext::at(&proxy.url()).script("stream", script).set("writer.lease", "1s");
+    ext.source(&records(10, 1));
+    let mut sidecar = ext.run();
+    let begun = Instant::now();
+    // Were each wait twice the one before, up to 15 s, they would be well over a minute together.
+    for _ in 0..13 {
+        let since = now();
+        wait_for_pass_after(&redis, &mut sidecar, &since);
+        proxy.cut(Cut::Reset);
+    }
+    assert!(begun.elapsed() < DEADLINE, "it took {:?}", begun.elapsed());
     sidecar.stop().expect(0);
 }

@@ -66,7 +66,9 @@ done"#;
 fn server(lines: &[&str]) -> Redis {
     let mut all = vec!["repl-diskless-sync-delay 0", "repl-timeout 60"];
     all.extend(lines);
-    Redis::with(&all)
+    let redis = Redis::with(&all);
+    redis.grant(&[SERVICE, "--with", "keyspace-events"]);
+    redis
 }
 
 impl Stage {
