@@ -4,14 +4,14 @@
 mod runtime;
 mod signals;
 
-use std::{collections::BTreeMap, fs, sync::Arc};
+use std::{collections::BTreeMap, fs, sync::Arc, time::Duration};
 
 use tokio::{sync::watch, task::JoinSet};
 use tracing::{error, info};
 
 use crate::{
     admin::{self, AdminError, Listener, Push, Shown},
-    pipeline::{Engine, EngineError, Kind, Opened, PassReport, Plan, Progress, stopped},
+    pipeline::{Engine, EngineError, Kind, Opened, PassReport, Plan, Progress, Verification, Verifying, stopped},
     settings::{Listen, Secret, Settings, SourceKind},
     sources::{self, Inbox, Options, Source, SourceError},
     store::StoreError,
@@ -141,26 +141,94 @@ pub async fn once(
 ) -> Result<Ended, AppError> {
     let mut source = source(&settings, false)?;
     let grace = settings.shutdown.grace.0;
-    let lease = settings.writer.lease.0;
     // Nobody scrapes a process that ends by itself.
     let metrics = Arc::new(ServiceMetrics::new(settings.name().as_str()));
     let mut engine = Engine::new(settings, kind, metrics)?;
-    loop {
-        match engine.open().await.map_err(|e: StoreError| AppError::Engine(e.into()))? {
-            Opened::Writer => break,
-            Opened::Taken { holder, .. } if !wait => return Ok(Ended::Taken { holder }),
-            Opened::Taken { holder, .. } => {
-                info!(service = engine.service(), holder, "waiting for the lease");
-                tokio::select! {
-                    () = stopped(&mut stop) => return Ok(Ended::Taken { holder }),
-                    () = tokio::time::sleep(lease / 10) => {}
-                }
-            }
-        }
+    if let Some(holder) = open(&mut engine, wait, &mut stop).await? {
+        return Ok(Ended::Taken { holder });
     }
     let report = engine.pass(source.as_mut(), &mut stop, progress).await;
     source.close().await;
     // The pass is over and told; a lease that cannot be handed back expires by itself.
     let _ = tokio::time::timeout(grace, engine.close()).await;
     Ok(Ended::Passed(Box::new(report), engine.into_plan()))
+}
+
+/// Opens `engine`; the answer is who holds the lease, if it is another. With `wait` it waits for the lease.
+async fn open(engine: &mut Engine, wait: bool, stop: &mut watch::Receiver<bool>) -> Result<Option<String>, AppError> {
+    loop {
+        match engine.open().await.map_err(|e: StoreError| AppError::Engine(e.into()))? {
+            Opened::Writer => return Ok(None),
+            Opened::Taken { holder, .. } if !wait => return Ok(Some(holder)),
+            Opened::Taken { holder, left_ms } => {
+                info!(service = engine.service(), holder, "waiting for the lease");
+                let left = Duration::from_millis(u64::try_from(left_ms).unwrap_or(0));
+                tokio::select! {
+                    () = stopped(stop) => return Ok(Some(holder)),
+                    () = tokio::time::sleep((left / 10).clamp(Duration::from_millis(20), Duration::from_secs(2))) => {}
+                }
+            }
+        }
+    }
+}
+
+/// How a verification ended.
+#[derive(Debug)]
+pub enum Verified {
+    /// It ran.
+    Done(Box<Verification>),
+    /// It has to mend, and another writer holds the lease.
+    Taken {
+        /// Its instance.
+        holder: String,
+    },
+    /// It was stopped.
+    Interrupted,
+}
+
+/// What a verification is to do.
+#[derive(Debug, Clone, Copy)]
+pub struct VerifyJob {
+    /// Ask the source, and compare with what it says.
+    pub ask: bool,
+    /// Mend what is wrong.
+    pub repair: bool,
+    /// Wait for the lease, which mending needs.
+    pub wait: bool,
+}
+
+/// Verifies one service.
+///
+/// # Errors
+/// When it cannot be built, or Redis fails.
+pub async fn verify(
+    settings: Settings,
+    job: VerifyJob,
+    mut stop: watch::Receiver<bool>,
+    progress: Arc<Verifying>,
+) -> Result<Verified, AppError> {
+    let mut source = if job.ask { Some(source(&settings, false)?) } else { None };
+    let grace = settings.shutdown.grace.0;
+    let metrics = Arc::new(ServiceMetrics::new(settings.name().as_str()));
+    let mut engine = Engine::new(settings, if job.repair { Kind::Once } else { Kind::Plan }, metrics)?;
+    engine.inspect_values(progress.clone());
+    let mut stopping = stop.clone();
+    let opened = tokio::select! {
+        biased;
+        opened = open(&mut engine, job.wait, &mut stop) => opened?,
+        // Every value is read; what was begun is left to the end of the process.
+        () = stopped(&mut stopping) => return Ok(Verified::Interrupted),
+    };
+    if let Some(holder) = opened {
+        return Ok(if *stop.borrow() { Verified::Interrupted } else { Verified::Taken { holder } });
+    }
+    let asked = source.as_mut().map(|source| source.as_mut() as &mut dyn Source);
+    let verified = engine.verify(asked, &mut stop, &progress).await;
+    if let Some(source) = &mut source {
+        source.close().await;
+    }
+    // All is told; a lease that cannot be handed back expires by itself.
+    let _ = tokio::time::timeout(grace, engine.close()).await;
+    let verification = verified.map_err(|e: StoreError| AppError::Engine(e.into()))?;
+    Ok(if verification.interrupted { Verified::Interrupted } else { Verified::Done(Box::new(verification)) })
 }

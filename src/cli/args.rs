@@ -9,7 +9,8 @@ use crate::settings::LogFormat;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  all well (bad objects up to limits.max_failed are told, not an exit code)
-  1  the pass ran, and more objects failed than limits.max_failed; or what was asked for is not there
+  1  the pass ran, and more objects failed than limits.max_failed; what was asked for is not there; or
+     verify found something wrong
   2  wrong command line or configuration
   3  the source failed
   4  Redis failed
@@ -103,6 +104,8 @@ pub enum Verb {
     Ls(Ls),
     /// Tell why an object's key is as it is
     Explain(Object),
+    /// Compare everything in Redis with the source now, value by value; with --repair mend it
+    Verify(Verify),
     /// Approve the deletion of objects that the shrink guard has refused
     ApproveShrink(ApproveShrink),
     /// Print the least rights that a service needs in Redis, as an ACL SETUSER line
@@ -174,6 +177,25 @@ pub struct Object {
 pub struct Ls {
     /// The service whose objects are listed; without it, all services
     pub service: Option<String>,
+}
+
+/// See [`Verb::Verify`].
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The service; without it, all that are configured
+    pub service: Option<String>,
+    /// Write again what is missing, different, invalid or without TTL, and remove orphans; needs the lease
+    #[arg(long)]
+    pub repair: bool,
+    /// Wait for the lease while another writer holds it
+    #[arg(long, requires = "repair")]
+    pub wait: bool,
+    /// Read records from standard input, whatever source.kind says
+    #[arg(long, value_name = "KIND")]
+    pub source: Option<SourceOverride>,
+    /// Standard input is a complete snapshot: objects that it does not name are orphans
+    #[arg(long)]
+    pub complete: bool,
 }
 
 /// See [`Verb::ApproveShrink`].

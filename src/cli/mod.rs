@@ -20,6 +20,7 @@ mod schema;
 mod status;
 mod target;
 mod test;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -61,6 +62,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Verb::Get(args) => get::get(&globals, &args),
         Verb::Ls(args) => ls::ls(&globals, &args),
         Verb::Explain(args) => explain::explain(&globals, &args),
+        Verb::Verify(args) => verify::verify(&globals, &args),
         Verb::ApproveShrink(args) => approve::approve_shrink(&globals, &args),
         Verb::Acl(args) => acl::acl(&globals, &args),
         Verb::Doctor => doctor::doctor(&globals),

@@ -83,6 +83,18 @@ pub enum OpenError {
     /// Content that has no canonical form.
     #[error("the envelope's content has no canonical form: {0}")]
     Content(#[from] CanonicalError),
+    /// The value of another service.
+    #[error("the envelope is one of service {0:?}")]
+    OtherService(String),
+    /// The value of another object.
+    #[error("the envelope is that of object {0:?}")]
+    OtherObject(String),
+    /// A card that does not fit its schema.
+    #[error("the card does not fit its schema: {0}")]
+    Card(String),
+    /// A content type that needs base64, and content that is none.
+    #[error("the envelope's content is no base64 (RFC 4648, section 4)")]
+    NoBase64,
     /// Content other than what was hashed, or hashed under other ignored members.
     #[error(
         "the envelope says hash {said}, but its content has {computed}\n\

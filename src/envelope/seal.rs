@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{Canonicaliser, Ignore, canonical_string, hash, stamp, validate_card};
+use super::{Canonicaliser, Head, Ignore, canonical_string, hash, stamp, validate_card};
 use crate::model::{
     Content, ContentType, Digest, Encoding, Epoch, Fault, FaultKind, ObjectId, ServiceName, UnixMs, Version,
 };
@@ -17,11 +17,11 @@ pub(super) const BEFORE_VERSION: &[u8] = b"{\"schema\":\"envelope.v1\",\"version
 pub(super) const BEFORE_EPOCH: &[u8] = b",\"epoch\":";
 pub(super) const BEFORE_STAMP: &[u8] = b",\"changed_at\":\"";
 pub(super) const BEFORE_HASH: &[u8] = b"\",\"hash\":\"";
-const BEFORE_SERVICE: &[u8] = b"\",\"service\":\"";
-const BEFORE_ID: &[u8] = b"\",\"object_id\":\"";
-const BEFORE_TYPE: &[u8] = b"\",\"content_type\":\"";
-const BEFORE_ENCODING: &[u8] = b"\",\"encoding\":\"";
-const BEFORE_CONTENT: &[u8] = b"\",\"content\":";
+pub(super) const BEFORE_SERVICE: &[u8] = b"\",\"service\":\"";
+pub(super) const BEFORE_ID: &[u8] = b"\",\"object_id\":\"";
+pub(super) const BEFORE_TYPE: &[u8] = b"\",\"content_type\":\"";
+pub(super) const BEFORE_ENCODING: &[u8] = b"\",\"encoding\":\"";
+pub(super) const BEFORE_CONTENT: &[u8] = b"\",\"content\":";
 
 /// Everything of the longest head: two numbers of 20 digits, 64 of the hash, and its closing quote.
 const LONGEST_HEAD: usize = BEFORE_VERSION.len()
@@ -34,6 +34,11 @@ const LONGEST_HEAD: usize = BEFORE_VERSION.len()
     + 64
     + 1;
 const _: () = assert!(LONGEST_HEAD <= HEAD_MAX);
+
+/// Length in bytes of a head: everything up to and including the closing quote of the hash.
+pub(super) fn head_len(head: &Head) -> usize {
+    LONGEST_HEAD - 40 + digits(head.version.0) + digits(head.epoch.0)
+}
 
 /// Seals one object after another for one service; keeps its working memory, so that it allocates only until it is warm.
 ///

@@ -19,16 +19,16 @@ use super::{
     plan::{Output, Plan},
     profile::{descriptor, instance},
     pulse::{Finding, Periods, Pulse, Vitals, beat},
-    rebuild::rebuild,
     recovery::Recovery,
     report::PassReport,
     spooling::{Replay, SharedSpool},
+    survey::Survey,
     sweep::Sweep,
 };
 use crate::{
     decision::RenewalPolicy,
     envelope::{Ignore, Sealer},
-    model::{Epoch, Version},
+    model::Epoch,
     registry::{Counts, Descriptor, LastError, ServiceStatus, Stamp},
     settings::Settings,
     store::{Acquired, BatchBuilder, FailureClass, Session, StoreError, Target},
@@ -104,6 +104,8 @@ pub struct Engine {
     /// The last snapshot had records that told nothing of their object; it was logged.
     pub(super) incomplete: bool,
     pub(super) live: Live,
+    /// Whole values are looked at in place of heads: `verify`.
+    pub(super) survey: Option<Survey>,
     pub(super) periods: Periods,
     pub(super) target: Target,
     token: String,
@@ -154,6 +156,7 @@ impl Engine {
             heed: None,
             incomplete: false,
             live: Live::new(metrics),
+            survey: None,
             periods: Periods {
                 lease,
                 every: heartbeat.min(lease / 3),
@@ -246,43 +249,6 @@ impl Engine {
         }
     }
 
-    /// Rebuilds the ledger and reads the baseline.
-    async fn learn(&mut self) -> Result<(), StoreError> {
-        let mut handler = self.take_handler();
-        let session = self.session.clone();
-        let learnt = tokio::task::spawn_blocking(move || {
-            let mut session = session.lock().unwrap_or_else(PoisonError::into_inner);
-            let found = rebuild(&mut session, &mut handler);
-            let memory = session.memory();
-            (handler, found, memory)
-        });
-        let (handler, found, memory) = learnt.await.map_err(|e| self.died(&e))?;
-        self.handler = handler;
-        let (found, (baseline, canary)) = (found?, memory?);
-        self.link.confirmed = Version(canary.unwrap_or(0));
-        self.recall(baseline);
-        if self.baseline.last_success_at > 0 {
-            self.descriptor.last_success_at = Some(Stamp(self.baseline.last_success_at));
-        }
-        if self.baseline.as_of > 0 {
-            self.descriptor.as_of = Some(Stamp(self.baseline.as_of));
-        }
-        self.descriptor.counts.objects = self.handler.ledger.len() as u64;
-        if let Some(pulse) = &self.pulse {
-            pulse.vitals.send_replace(self.vitals());
-        }
-        info!(
-            service = self.service(),
-            redis = self.target.address(),
-            objects = found.sound,
-            broken = found.broken,
-            missing = found.missing,
-            epoch = self.handler.epoch.0,
-            "learnt what stands in Redis"
-        );
-        Ok(())
-    }
-
     /// Asks the server whether lease, fence and canary are as they should be, and writes the descriptor.
     pub(super) async fn check(&mut self) -> Finding {
         let (vitals, periods) = (self.vitals(), self.periods);
@@ -364,7 +330,7 @@ impl Engine {
         self.pulse = Some(Pulse::spawn(session, self.periods, vitals));
     }
 
-    fn vitals(&self) -> Vitals {
+    pub(super) fn vitals(&self) -> Vitals {
         Vitals {
             epoch: Some(self.handler.epoch),
             descriptor: Arc::new(self.descriptor.clone()),
@@ -384,16 +350,5 @@ impl Engine {
 
     fn died(&self, error: &tokio::task::JoinError) -> StoreError {
         StoreError::new(FailureClass::Server, &self.target.address(), format!("the control task ended: {error}"))
-    }
-
-    /// Lends the handler to a blocking task; an empty one stands in for it.
-    fn take_handler(&mut self) -> Handler {
-        let stand_in = Handler::new(
-            &self.settings,
-            Sealer::new(self.settings.name(), Ignore::default()),
-            Output::Plan(Plan::default()),
-            RenewalPolicy::Spread,
-        );
-        std::mem::replace(&mut self.handler, stand_in)
     }
 }

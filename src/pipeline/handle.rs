@@ -48,6 +48,8 @@ pub struct Handler {
     past: Totals,
     /// Objects to renew at once.
     pub renewals: Vec<u32>,
+    /// Objects that a pass removed, by slot and id, for whoever wants to tell them.
+    pub removed: Option<Vec<(u32, String)>>,
     /// Where verdicts go.
     pub output: Output,
     /// Number of the running pass.
@@ -81,6 +83,7 @@ impl Handler {
             counts: Counts::default(),
             past: Totals::default(),
             renewals: Vec::new(),
+            removed: None,
             output,
             pass: 0,
             in_snapshot: false,
@@ -330,6 +333,7 @@ impl Handler {
             kept.remove(&id);
         }
         self.counts.removes += 1;
+        self.removed.iter_mut().for_each(|removed| removed.push((slot, id.clone())));
         match &mut self.output {
             Output::Batches { builder, ready } => {
                 builder.remove(slot, &id);

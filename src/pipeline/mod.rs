@@ -8,6 +8,7 @@ mod asked;
 mod backoff;
 mod engine;
 mod faults;
+mod findings;
 mod guard;
 mod handle;
 mod heed;
@@ -28,10 +29,13 @@ mod recovery;
 mod report;
 mod run;
 mod schedule;
+mod second_look;
 mod spooling;
 mod stream;
+mod survey;
 mod sweep;
 mod totals;
+mod verify;
 mod vet;
 mod volume;
 
@@ -41,6 +45,7 @@ use std::{
 };
 
 pub use engine::{Engine, EngineError, Kind, Opened};
+pub use findings::{Finding, FindingCounts, FindingKind};
 pub use guard::{Approval, Baseline, Refusal};
 pub use handle::{Handler, Now};
 pub use ledger::Ledger;
@@ -52,6 +57,8 @@ pub use record::{BadRecord, Lead, Record, fast_id, lead, parse, record_schema};
 pub use report::{Outcome, PassReport, Summary};
 pub use run::run;
 pub use spooling::SharedSpool;
+pub use survey::Verifying;
+pub use verify::{Repaired, Verification, WriterSeen};
 pub use vet::{Judged, Vet};
 
 use tokio::sync::watch;

@@ -81,7 +81,8 @@ impl Recovery {
 impl Engine {
     /// What has to be healed in this pass, and how fast.
     pub(super) fn begin_recovery(&mut self, is_stream: bool) {
-        if self.recovery.is_none() {
+        // A plan restores nothing, so it need not wait.
+        if self.recovery.is_none() && self.kind != Kind::Plan {
             let waves = self.kind == Kind::Run && !is_stream;
             self.recovery = Recovery::plan(&self.handler.ledger, self.settings.recovery.max_rate, waves);
         }

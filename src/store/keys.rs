@@ -53,6 +53,13 @@ impl Keys {
         ObjectId::check(id).ok().map(|()| id)
     }
 
+    /// Whether `key` is one that the contract knows beside the objects', or the one by which `check --connect` tries.
+    pub fn is_own(&self, key: &[u8]) -> bool {
+        const NAMES: [&[u8]; 7] = [b"lease", b"fence", b"canary", b"baseline", b"changes", b"requests", b"probe"];
+        let name = key.strip_prefix(self.object_prefix.as_bytes()).and_then(|rest| rest.strip_prefix(b"@"));
+        name.is_some_and(|name| NAMES.contains(&name))
+    }
+
     /// Who writes now; expires.
     pub fn lease(&self) -> String {
         self.internal("lease")
@@ -98,5 +105,7 @@ mod tests {
         assert_eq!(keys.id_of(b"ralphext:v1:hwinfo:@fence"), None);
         assert_eq!(keys.id_of(b"ralphext:v1:hwinfo"), None);
         assert_eq!(keys.id_of(b"ralphext:v1:hwinfo:\xff"), None);
+        assert!(keys.is_own(b"ralphext:v1:hwinfo:@lease") && keys.is_own(b"ralphext:v1:hwinfo:@changes"));
+        assert!(!keys.is_own(b"ralphext:v1:hwinfo:@other") && !keys.is_own(b"ralphext:v1:hwinfo:4711"));
     }
 }

@@ -20,6 +20,7 @@ mod sentinel;
 mod session;
 mod stream;
 mod tls;
+mod values;
 mod walk;
 mod writer;
 
@@ -35,6 +36,7 @@ pub use probe::{Probe, probe};
 pub use reader::{Listed, Reader, Stored};
 pub use renew::{RenewBatch, Renewal};
 pub use scan::RawHead;
-pub use session::{Acquired, Beat, BeatRequest, SavedBaseline, Session};
+pub use session::{Acquired, AtWork, Beat, BeatRequest, SavedBaseline, Session};
+pub use values::{Found, Held, LONGEST, Look};
 pub use walk::{KeysOf, Walk};
 pub use writer::{Job, Receipt, Writer};

@@ -70,12 +70,14 @@ pub(super) fn scan(
     take_heads(connection, keys, &before, &mut taken, &mut each)
 }
 
-fn ask_keys(out: &mut Vec<u8>, cursor: u64, pattern: &str) {
+/// Asks for the next step of keys that match.
+pub(super) fn ask_keys(out: &mut Vec<u8>, cursor: u64, pattern: &str) {
     let (cursor, count) = (cursor.to_string(), STEP.to_string());
     command(out, &[b"SCAN", cursor.as_bytes(), b"MATCH", pattern.as_bytes(), b"COUNT", count.as_bytes()]);
 }
 
-fn refused(answer: Value) -> RedisError {
+/// An answer that is none of those expected, as an error.
+pub(super) fn refused(answer: Value) -> RedisError {
     match answer.extract_error() {
         Err(e) => e,
         Ok(_) => RedisError::from((redis::ErrorKind::UnexpectedReturnType, "no head or TTL in the answer")),
@@ -83,7 +85,7 @@ fn refused(answer: Value) -> RedisError {
 }
 
 /// The answer to a `SCAN`: the next cursor, and keys.
-fn read_keys(connection: &mut Connection) -> Result<(u64, Vec<Vec<u8>>), RedisError> {
+pub(super) fn read_keys(connection: &mut Connection) -> Result<(u64, Vec<Vec<u8>>), RedisError> {
     Ok(redis::from_redis_value(connection.recv_response()?.extract_error()?)?)
 }
 

@@ -4,7 +4,13 @@ use std::time::Duration;
 
 use redis::RedisError;
 
-use super::{FailureClass, Keys, RawHead, StoreError, Target, connection::Connection, scan::scan, scripts};
+use super::{
+    FailureClass, Keys, RawHead, StoreError, Target,
+    connection::Connection,
+    scan::scan,
+    scripts,
+    values::{Found, Look, look, walk},
+};
 use crate::model::{Epoch, ServiceName, UnixMs};
 
 /// How a try for the lease ended.
@@ -49,6 +55,15 @@ impl SavedBaseline {
             _ => Self::Other(Some(there).filter(|there| !there.is_empty())),
         }
     }
+}
+
+/// A writer as others see it.
+#[derive(Debug, Clone)]
+pub struct AtWork {
+    /// What the lease holds: its token.
+    pub lease: Vec<u8>,
+    /// The service's descriptor.
+    pub descriptor: Option<Vec<u8>>,
 }
 
 /// What a heartbeat writes.
@@ -220,10 +235,42 @@ impl Session {
         })
     }
 
+    /// Who holds the lease, if somebody does, and the descriptor, if there is one (`MGET`).
+    pub fn writer(&mut self) -> Result<Option<AtWork>, StoreError> {
+        let (lease, descriptor) = (self.keys.lease(), self.keys.descriptor().to_owned());
+        let (lease, descriptor): (Option<Vec<u8>>, _) =
+            self.call(|c| redis::cmd("MGET").arg(lease).arg(descriptor).query(c))?;
+        Ok(lease.map(|lease| AtWork { lease, descriptor }))
+    }
+
     /// The values of these objects (`MGET`).
     pub fn values(&mut self, ids: &[String]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
         let keys: Vec<String> = ids.iter().map(|id| format!("{}{id}", self.keys.object_prefix())).collect();
         self.call(|c| redis::cmd("MGET").arg(&keys).query(c))
+    }
+
+    /// Walks all keys of the service, and reads every object's whole value.
+    pub fn walk(&mut self, each: impl FnMut(Found<'_>)) -> Result<(), StoreError> {
+        let keys = self.keys.clone();
+        self.call(|c| walk(c, &keys, each))
+    }
+
+    /// Reads the values of these objects again, in order; `each` is given the object's place in `ids`.
+    pub fn look(&mut self, ids: &[String], each: impl FnMut(usize, Look)) -> Result<(), StoreError> {
+        let prefix = self.keys.object_prefix();
+        let keys: Vec<Vec<u8>> = ids.iter().map(|id| [prefix.as_bytes(), id.as_bytes()].concat()).collect();
+        self.call(|c| look(c, &keys, each))
+    }
+
+    /// Which of these keys are there (`PTTL`).
+    pub fn are_there(&mut self, keys: &[Vec<u8>]) -> Result<Vec<bool>, StoreError> {
+        self.call(|c| {
+            let mut pipe = redis::pipe();
+            for key in keys {
+                pipe.cmd("PTTL").arg(key.as_slice());
+            }
+            Ok(pipe.query::<Vec<i64>>(c)?.into_iter().map(|pttl| pttl != -2).collect())
+        })
     }
 
     /// Walks all objects of the service; see [`RawHead`]. One may be named twice (`SCAN`).

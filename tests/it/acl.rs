@@ -63,6 +63,8 @@ fn live(redis: &Redis) {
         ext.verb(words).expect(0);
     }
     ext.verb(&["plan"]).expect(0);
+    ext.verb(&["verify"]).expect(0);
+    ext.verb(&["approve-shrink", "hwinfo", "--yes"]).expect(1);
 
     redis.flush();
     first.wait_for_objects(redis, "hwinfo", 19);

@@ -42,6 +42,8 @@ mod restoring;
 mod shrink;
 /// Unchanged content is not written (how we know 2 and 4).
 mod unchanged;
+/// Everything in Redis against the source, and mended.
+mod verify;
 /// Versions never go back.
 mod versions;
 

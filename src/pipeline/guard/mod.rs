@@ -258,10 +258,13 @@ fn message(seen: Seen, baseline: u64, bounds: Bounds) -> String {
         return format!("refused to delete all {vanished} objects: a source that suddenly has none is not believed");
     }
     let share = |part: u64, whole: u64| format!("({:.1} % > max_shrink {max} %)", part as f64 * 100.0 / whole as f64);
-    if too_much(vanished, stood, bounds) {
+    let lost = lost(seen, baseline);
+    if !too_much(lost, baseline, bounds) {
         return format!("refused to delete {vanished} of {stood} {}", share(vanished, stood));
     }
-    let lost = lost(seen, baseline);
+    if lost == vanished {
+        return format!("refused to delete {vanished} of {baseline} {}", share(vanished, baseline));
+    }
     format!(
         "refused to delete {vanished}: {lost} of the {baseline} of the last 24 h would be gone {}",
         share(lost, baseline)
