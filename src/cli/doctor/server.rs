@@ -38,7 +38,7 @@ pub(super) fn judge(found: &Examination, wants_events: bool) -> Findings {
     }
     if !found.refused.is_empty() {
         let message = format!("the user {} may not ask for it: {}", found.user, found.refused.join(", "));
-        let hint = "that is least privilege; name a user who may in --redis-url to see more";
+        let hint = "that is least privilege; to see more, be another user by RALPHEXT__REDIS__USERNAME and RALPHEXT__REDIS__PASSWORD";
         f.note("unknown", message, hint);
     }
     findings
