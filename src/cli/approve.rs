@@ -81,7 +81,7 @@ fn is_alive(descriptor: &[u8]) -> bool {
 
 /// The guard's memory, and the text that it stands in.
 fn look(session: &mut Session, service: &ServiceName) -> Result<(Baseline, Vec<u8>), Failure> {
-    let Some(text) = session.memory()?.0 else {
+    let Some(text) = session.memory()?.baseline else {
         let hint = "`ralphext ls` lists the services; the prefix and the database have to be the writer's";
         return Err(Failure::new(
             Exit::Failed,

@@ -45,7 +45,7 @@ fn one(settings: &Settings, connect: bool) -> Result<Checked, Failure> {
     let source =
         app::block_on(async { app::source(settings, false).map(|s| s.describe()) }).map_err(super::run::system)??;
     let redis = match connect {
-        true => Some(probe(&Target::new(&settings.redis)?, settings)?),
+        true => Some(probe(&Target::new(&settings.redis)?, settings, target::now_ms())?),
         false => None,
     };
     Ok(Checked { service: settings.name().to_string(), source, redis })

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     app,
-    envelope::{Head, parse_head},
+    envelope::{Head, parse_head_of},
     registry::{Descriptor, FailedObject, Stamp},
 };
 
@@ -37,12 +37,19 @@ pub fn explain(globals: &Globals, args: &Object) -> Result<Exit, Failure> {
     let (service, id) = (target::service_name(&args.service)?, target::object_id(&args.id)?);
     let mut reader = target::reader(globals)?;
     let stored = reader.object(&service, &id)?;
-    let descriptor = reader.descriptor(&service)?.and_then(|s| serde_json::from_slice::<Descriptor>(&s.value).ok());
-    let head = stored.as_ref().map(|s| parse_head(&s.value));
+    let read = reader.descriptor(&service)?.map(|s| serde_json::from_slice::<Descriptor>(&s.value));
+    let is_unreadable = matches!(read, Some(Err(_)));
+    let descriptor = read.and_then(Result::ok);
+    let head = stored.as_ref().map(|s| parse_head_of(&s.value, service.as_str(), id.as_str()));
     let failed =
         descriptor.as_ref().and_then(|d| d.failed_objects.iter().find(|f| f.object_id.as_deref() == Some(id.as_str())));
     let now = target::now_ms();
-    let (state, why) = why(head.as_ref(), descriptor.as_ref(), failed, now);
+    let (state, why) = match is_unreadable {
+        true => {
+            ("unknown service", "its descriptor holds something else, until its writer's next heartbeat".to_owned())
+        }
+        false => why(head.as_ref(), descriptor.as_ref(), failed, now),
+    };
     let head = head.and_then(Result::ok);
     let told = Told {
         key: reader.object_key(&service, &id),

@@ -16,14 +16,20 @@ pub fn get(globals: &Globals, args: &Object) -> Result<Exit, Failure> {
         let hint = format!("`ralphext ls {service}` lists the objects; `ralphext explain {service} {id}` tells why");
         return Err(Failure::new(Exit::Failed, format!("{service} has no value for object {id}"), hint));
     };
+    // What is no envelope is not printed: who knows what it would do to a terminal.
+    let opened = envelope::open(&stored.value).map_err(|e| e.to_string());
+    let envelope = opened.and_then(|e| match e.service == service.as_str() && e.object_id == id.as_str() {
+        true => Ok(e),
+        false => Err(format!("it is the one of object {} of {}", e.object_id, e.service)),
+    });
+    let envelope = envelope.map_err(|e| {
+        let hint = "a key of ours holds something else; the next pass or renewal heals it";
+        Failure::new(Exit::Failed, format!("the value of object {id} is no envelope of it: {e}"), hint)
+    })?;
     if globals.output == Output::Json {
         output::say!("{}", String::from_utf8_lossy(&stored.value));
         return Ok(Exit::Well);
     }
-    let envelope = envelope::open(&stored.value).map_err(|e| {
-        let hint = "a key of ours holds something else; the next pass heals it";
-        Failure::new(Exit::Failed, format!("the value of object {id} is no envelope: {e}"), hint)
-    })?;
     let ttl = u64::try_from(stored.pttl).map_or("none".to_owned(), output::span);
     output::pairs(&[
         ("object", Cell::new(envelope.object_id.as_str(), output::BOLD)),

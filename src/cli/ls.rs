@@ -9,7 +9,8 @@ use super::{
     target,
 };
 use crate::{
-    envelope::{HEAD_MAX, parse_head},
+    envelope::{identity_len, parse_head_of},
+    model::ServiceName,
     registry::{Descriptor, Stamp},
     store::{FailureClass, RawHead, Reader, StoreError},
 };
@@ -41,7 +42,9 @@ pub(super) fn services(reader: &mut Reader, output: Output) -> Result<Exit, Fail
     let mut rows = Vec::new();
     for listed in reader.services().map_err(refused)? {
         // Without a descriptor the entry is about to be pruned.
-        let Some(d) = listed.descriptor.and_then(|json| serde_json::from_slice::<Descriptor>(&json).ok()) else {
+        let Some(json) = listed.descriptor else { continue };
+        let Ok(d) = serde_json::from_slice::<Descriptor>(&json) else {
+            rows.push(unreadable(listed.name, listed.heartbeat));
             continue;
         };
         rows.push(ServiceRow {
@@ -98,6 +101,20 @@ fn refused(e: StoreError) -> Failure {
     }
 }
 
+/// A service whose descriptor holds something else: its writer brings it back with its next heartbeat.
+fn unreadable(service: String, heartbeat: u64) -> ServiceRow {
+    ServiceRow {
+        service,
+        status: "unreadable".to_owned(),
+        writer_alive: Some(false),
+        objects: 0,
+        failed: 0,
+        as_of: None,
+        heartbeat_at: Stamp(heartbeat),
+        title: "its descriptor holds something else".to_owned(),
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct ObjectRow {
     object_id: String,
@@ -109,12 +126,19 @@ struct ObjectRow {
 
 fn objects(reader: &mut Reader, name: &str, output: Output) -> Result<Exit, Failure> {
     let service = target::service_name(name)?;
-    let mut rows: Vec<ObjectRow> = reader.heads(&service, HEAD_MAX)?.into_iter().map(row).collect();
+    let mut rows: Vec<ObjectRow> = Vec::new();
+    let strange = reader.heads(&service, identity_len(&service), |raw| rows.push(row(raw, &service)))?;
     rows.sort_by(|a, b| natural(&a.object_id).cmp(&natural(&b.object_id)));
     rows.dedup_by(|a, b| a.object_id == b.object_id);
     if output == Output::Json {
         output::json(&rows);
         return Ok(Exit::Well);
+    }
+    if let Some(example) = strange.example {
+        let (count, warn) = (strange.count, output::WARN);
+        output::note(format_args!(
+            "{warn}note:{warn:#} {count} keys below {service}'s prefix are no objects: {example}"
+        ));
     }
     if rows.is_empty() {
         output::say!("{service} has no objects here; `ralphext ls` lists the services");
@@ -137,8 +161,8 @@ fn objects(reader: &mut Reader, name: &str, output: Output) -> Result<Exit, Fail
     Ok(Exit::Well)
 }
 
-fn row(raw: RawHead) -> ObjectRow {
-    let head = parse_head(&raw.head).ok();
+fn row(raw: RawHead, service: &ServiceName) -> ObjectRow {
+    let head = parse_head_of(&raw.head, service.as_str(), &raw.id).ok();
     ObjectRow {
         version: head.map(|h| h.version.0),
         changed_at: head.map(|h| Stamp(h.changed_at)),

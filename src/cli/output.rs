@@ -44,6 +44,11 @@ pub fn failure(failure: &Failure) {
     }
 }
 
+/// Prints one line beside the result, on standard error.
+pub fn note(text: std::fmt::Arguments<'_>) {
+    anstream::eprintln!("{text}");
+}
+
 /// Prints one value as JSON on one line.
 pub fn json(value: &impl Serialize) {
     match serde_json::to_string(value) {

@@ -58,10 +58,16 @@ pub fn status(globals: &Globals) -> Result<Exit, Failure> {
 fn one(settings: &Settings, sidecar: Option<&Readiness>) -> Result<Told, Failure> {
     let mut reader = Reader::open(Target::new(&settings.redis)?, &settings.redis.prefix)?;
     let service = settings.name();
-    let stored = reader.descriptor(service)?;
-    let descriptor = stored.and_then(|s| serde_json::from_slice::<Descriptor>(&s.value).ok());
+    let read = reader.descriptor(service)?.map(|s| serde_json::from_slice::<Descriptor>(&s.value));
     let lease_holder = reader.lease(service)?.map(|s| String::from_utf8_lossy(&s.value).into_owned());
-    let (well, verdict) = verdict(descriptor.as_ref(), target::now_ms());
+    let (well, verdict) = match &read {
+        Some(Err(e)) => {
+            (false, format!("its descriptor holds something else, until the next heartbeat of its writer: {e}"))
+        }
+        Some(Ok(descriptor)) => verdict(Some(descriptor), target::now_ms()),
+        None => verdict(None, target::now_ms()),
+    };
+    let descriptor = read.and_then(Result::ok);
     let sidecar = sidecar.and_then(|sidecar| sidecar.services.get(service.as_str())).cloned();
     Ok(Told { service: service.to_string(), well, verdict, lease_holder, sidecar, descriptor })
 }

@@ -17,6 +17,7 @@ use crate::{
 };
 
 const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
 const TEN_YEARS: Duration = Duration::from_secs(3650 * 86_400);
 
 /// The settings of one service under examination.
@@ -171,7 +172,10 @@ impl<'a> Rules<'a> {
                 let least = HumanDuration(least);
                 self.refuse(&[key], format!("it is less than {least}"), format!("write \"{least}\" or more"));
             }
-            if value.is_some_and(|value| value.0 > TEN_YEARS) {
+            if key == "writer.lease" && writer.lease.0 > HOUR {
+                let hint = "write \"15s\": after a crash nobody writes for so long";
+                self.refuse(&[key], "it is more than an hour", hint);
+            } else if value.is_some_and(|value| value.0 > TEN_YEARS) {
                 self.refuse(&[key], "it is more than ten years", "write \"24h\", or \"30days\"");
             }
         }

@@ -1,10 +1,11 @@
 //! The head of an envelope, read by position: identity and hash without the content. It must not know how it was fetched.
 
 use super::{
-    seal::{BEFORE_EPOCH, BEFORE_HASH, BEFORE_STAMP, BEFORE_VERSION},
+    HEAD_MAX,
+    seal::{BEFORE_EPOCH, BEFORE_HASH, BEFORE_ID, BEFORE_SERVICE, BEFORE_STAMP, BEFORE_VERSION},
     stamp,
 };
-use crate::model::{Digest, Epoch, UnixMs, Version};
+use crate::model::{Digest, Epoch, ServiceName, UnixMs, Version};
 
 /// The largest integer that every JSON reader keeps exactly, 2^53 - 1: versions and epochs stay within it.
 pub const MAX_NUMBER: u64 = (1 << 53) - 1;
@@ -43,10 +44,32 @@ pub enum HeadError {
 ///
 /// Strict: other spellings of the same JSON are refused, since ours are the only ones that a writer of ours makes.
 pub fn parse_head(value: &[u8]) -> Result<Head, HeadError> {
-    if value.is_empty() {
+    read(&mut Cursor { value, at: 0 })
+}
+
+/// As [`parse_head`], of a value that has to be the one of the object `id` of `service`: an envelope copied here from
+/// another key is refused. Needs the value's first `identity_len(service)` bytes, and as many more as `id` has.
+pub fn parse_head_of(value: &[u8], service: &str, id: &str) -> Result<Head, HeadError> {
+    let mut cursor = Cursor { value, at: 0 };
+    let head = read(&mut cursor)?;
+    // The quote that ends the hash is read already.
+    cursor.literal(&BEFORE_SERVICE[1..], ",\"service\":\"")?;
+    cursor.literal(service.as_bytes(), "the service's name")?;
+    cursor.literal(BEFORE_ID, "\",\"object_id\":\"")?;
+    cursor.literal(id.as_bytes(), "the object's id")?;
+    cursor.literal(b"\"", "the object's id")?;
+    Ok(head)
+}
+
+/// Bytes within which an envelope of `service` tells whose it is, not counting the object's id.
+pub fn identity_len(service: &ServiceName) -> usize {
+    HEAD_MAX + BEFORE_SERVICE.len() + service.as_str().len() + BEFORE_ID.len() + 1
+}
+
+fn read(cursor: &mut Cursor<'_>) -> Result<Head, HeadError> {
+    if cursor.value.is_empty() {
         return Err(HeadError::Missing);
     }
-    let mut cursor = Cursor { value, at: 0 };
     cursor.literal(BEFORE_VERSION, "{\"schema\":\"envelope.v1\",\"version\":")?;
     let version = cursor.number()?;
     cursor.literal(BEFORE_EPOCH, ",\"epoch\":")?;
@@ -134,11 +157,16 @@ mod tests {
             let head = Head { version: Version(version), epoch: Epoch(epoch), changed_at, digest };
             prop_assert_eq!(parse_head(&value), Ok(head));
             prop_assert_eq!(parse_head(&value[..value.len().min(HEAD_MAX)]), Ok(head));
+            let enough = identity_len(&ServiceName::new("hwinfo").unwrap()) + 4;
+            prop_assert_eq!(parse_head_of(&value[..value.len().min(enough)], "hwinfo", "4711"), Ok(head));
+            for (service, id) in [("hwinf", "4711"), ("hwinfos", "4711"), ("hwinfo", "471"), ("hwinfo", "47111")] {
+                prop_assert!(parse_head_of(&value, service, id).is_err());
+            }
         }
 
         #[test]
         fn random_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            prop_assert!(parse_head(&bytes).is_err());
+            prop_assert!(parse_head(&bytes).is_err() && parse_head_of(&bytes, "", "").is_err());
         }
 
         #[test]

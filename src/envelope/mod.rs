@@ -22,7 +22,7 @@ pub use card::{Badge, Card, Chart, ChartKind, Event, Field, Link, Series, Status
 pub use card_rules::validate_card;
 pub use error::CanonicalError;
 pub use hash::digest;
-pub use head::{Head, HeadError, MAX_NUMBER, parse_head};
+pub use head::{Head, HeadError, MAX_NUMBER, identity_len, parse_head, parse_head_of};
 pub use ignore::{Ignore, IgnoreError};
 pub use inspect::Inspector;
 pub use open::{Envelope, OpenError, envelope_schema, open, verify_hash};

@@ -14,4 +14,4 @@ pub use digest::{Digest, DigestPrefix, write_hex};
 pub use fault::{Fault, FaultKind};
 pub use ids::{IdError, ObjectId, ServiceName};
 pub use stage::{Block, Document, Ending, Fetched, Place, Span};
-pub use version::{Clock, Epoch, UnixMs, Version};
+pub use version::{Clock, Epoch, UnixMs, Version, highest_plausible};

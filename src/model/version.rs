@@ -11,6 +11,15 @@ pub struct Version(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Epoch(pub u64);
 
+/// The highest version or epoch that can be one of ours at `now`: ten years ahead, for clocks that are wrong.
+///
+/// One from beyond it was put there by hand. Taken for true, it would push clock and epochs to where no reader keeps
+/// integers exactly (2^53), and where there is none left after it.
+pub fn highest_plausible(now: UnixMs) -> u64 {
+    const TEN_YEARS_MS: u64 = 10 * 365 * 24 * 3600 * 1000;
+    now.saturating_add(TEN_YEARS_MS)
+}
+
 /// Hybrid logical clock in unix ms: `max(previous + 1, floor + 1, now)`.
 ///
 /// The floor is raised by whatever version was seen in Redis (canary, heads), so that versions increase over

@@ -24,6 +24,7 @@ use super::{
     spooling::{Replay, SharedSpool},
     survey::Survey,
     sweep::Sweep,
+    told::Told,
 };
 use crate::{
     decision::RenewalPolicy,
@@ -32,8 +33,11 @@ use crate::{
     registry::{Counts, Descriptor, LastError, ServiceStatus, Stamp},
     settings::Settings,
     store::{Acquired, BatchBuilder, FailureClass, Session, StoreError, Target},
-    telemetry::metrics::ServiceMetrics,
+    telemetry::{Budget, metrics::ServiceMetrics},
 };
+
+/// What happens again and again, for whatever reason, has a line each time this has passed.
+const LINE_EVERY: Duration = Duration::from_secs(600);
 
 /// What the engine is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +88,11 @@ pub struct Engine {
     pub(super) descriptor: Descriptor,
     pub(super) pulse: Option<Pulse>,
     /// What is wrong with the source, as it was logged.
-    pub(super) trouble: Option<String>,
+    pub(super) trouble: Told,
+    /// Lines on what was learnt from Redis.
+    pub(super) learnt_lines: Budget,
+    /// Lines on values that were lost.
+    pub(super) lost_lines: Budget,
     /// A stream is silent for too long, and that was told.
     pub(super) silent: bool,
     /// What Redis lost is being restored.
@@ -101,15 +109,13 @@ pub struct Engine {
     pub(super) spool_fails: bool,
     /// What the server tells of the service's keys, with `verify.keyspace_events`.
     pub(super) heed: Option<Heed>,
-    /// The last snapshot had records that told nothing of their object; it was logged.
-    pub(super) incomplete: bool,
     pub(super) live: Live,
     /// Whole values are looked at in place of heads: `verify`.
     pub(super) survey: Option<Survey>,
     pub(super) periods: Periods,
     pub(super) target: Target,
     token: String,
-    session: Arc<Mutex<Session>>,
+    pub(super) session: Arc<Mutex<Session>>,
 }
 
 impl Engine {
@@ -145,7 +151,9 @@ impl Engine {
             baseline_in_redis: None,
             descriptor: descriptor(&settings, kind, &token),
             pulse: None,
-            trouble: None,
+            trouble: Told::default(),
+            learnt_lines: Budget::new(5, LINE_EVERY),
+            lost_lines: Budget::new(5, LINE_EVERY),
             silent: false,
             recovery: None,
             asked: Asked::default(),
@@ -154,7 +162,6 @@ impl Engine {
             replay: None,
             spool_fails: false,
             heed: None,
-            incomplete: false,
             live: Live::new(metrics),
             survey: None,
             periods: Periods {
@@ -206,13 +213,15 @@ impl Engine {
         self.link.settle(&mut self.handler).await;
         if self.kind != Kind::Plan {
             let lease_ms = self.settings.writer.lease.as_millis() as u64;
-            match self.control(move |session| session.acquire(lease_ms, super::now().unix_ms)).await? {
+            let last = self.handler.epoch;
+            match self.control(move |session| session.acquire(lease_ms, super::now().unix_ms, last)).await? {
                 Acquired::Taken { holder, left_ms } => {
                     // The writer may share the volume.
                     self.close_spool();
                     return Ok(Opened::Taken { holder, left_ms });
                 }
-                Acquired::Held(epoch) => {
+                Acquired::Held { epoch, replaced } => {
+                    self.tell_replaced(&replaced);
                     self.handler.epoch = epoch;
                     self.descriptor.writer.epoch = epoch.0;
                     self.link.open(epoch).await;
@@ -252,8 +261,8 @@ impl Engine {
     /// Asks the server whether lease, fence and canary are as they should be, and writes the descriptor.
     pub(super) async fn check(&mut self) -> Finding {
         let (vitals, periods) = (self.vitals(), self.periods);
-        let result = self.control(move |session| Ok(beat(session, periods, &vitals))).await;
-        result.unwrap_or_else(Finding::Failed)
+        let result = self.control(move |session| beat(session, periods, &vitals)).await;
+        result.map_or_else(Finding::Failed, |(finding, _)| finding)
     }
 
     /// Tells readers what is known now.
@@ -295,12 +304,6 @@ impl Engine {
             d.status = failing;
         }
         self.publish();
-    }
-
-    /// Whether the source has failed for longer than `content.max_stale`.
-    pub(super) fn is_too_stale(&self) -> bool {
-        let age = super::now().unix_ms.saturating_sub(self.baseline.last_success_at);
-        self.baseline.last_success_at > 0 && u128::from(age) > self.settings.content.max_stale.as_millis()
     }
 
     /// Publishes the last state and hands the lease back, so that the next writer need not wait.
@@ -348,7 +351,7 @@ impl Engine {
         task.await.unwrap_or_else(|e| Err(self.died(&e)))
     }
 
-    fn died(&self, error: &tokio::task::JoinError) -> StoreError {
+    pub(super) fn died(&self, error: &tokio::task::JoinError) -> StoreError {
         StoreError::new(FailureClass::Server, &self.target.address(), format!("the control task ended: {error}"))
     }
 }

@@ -23,6 +23,15 @@ use crate::{
     settings::{Settings, Size},
 };
 
+/// Slots that a snapshot did not name.
+#[derive(Debug, Default)]
+pub struct Vanished {
+    /// Objects.
+    pub objects: Vec<u32>,
+    /// Keys in objects' places that never held a value of ours, as far as is known.
+    pub foreign: Vec<u32>,
+}
+
 /// Moment at which a block is handled.
 #[derive(Debug, Clone, Copy)]
 pub struct Now {
@@ -350,9 +359,16 @@ impl Handler {
         }
     }
 
-    /// Objects that the running snapshot did not name.
-    pub fn vanished(&self) -> Vec<u32> {
-        self.ledger.iter().filter(|slot| self.ledger.seen(*slot) != self.pass).collect()
+    /// What stands in objects' places and the running snapshot did not name; 4 bytes for each.
+    pub fn vanished(&self) -> Vanished {
+        let gone = self.ledger.iter().filter(|slot| self.ledger.seen(*slot) != self.pass);
+        let (foreign, objects) = gone.partition(|slot| self.ledger.is_foreign(*slot));
+        Vanished { objects, foreign }
+    }
+
+    /// The TTL of a value written now.
+    pub fn ttl_ticks(&self) -> Tick {
+        self.ttl_ticks
     }
 
     /// One bad object: its last good content stays.

@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::{
     ids::{IdArena, IdRef},
-    volume::{SizeClass, Volume},
+    volume::{SizeClass, Stamp, Volume},
 };
 use crate::{
     decision::Known,
@@ -33,24 +33,6 @@ struct Entry {
     expires: u32,
     /// The last snapshot that named the object, and [`BROKEN`].
     seen: u32,
-}
-
-/// A version and a size class in eight bytes.
-#[derive(Debug, Clone, Copy, Default)]
-struct Stamp(u64);
-
-impl Stamp {
-    fn new(version: Version, size: SizeClass) -> Self {
-        Self(version.0.min((1 << 48) - 1) << 16 | u64::from(size.bits()))
-    }
-
-    fn version(self) -> Version {
-        Version(self.0 >> 16)
-    }
-
-    fn size(self) -> SizeClass {
-        SizeClass::from_bits(self.0 as u16)
-    }
 }
 
 /// The objects of one service.
@@ -267,6 +249,11 @@ impl Ledger {
     pub fn is_broken(&self, slot: u32) -> bool {
         let seen = self.entry(slot).seen;
         seen != FREE && seen & BROKEN != 0
+    }
+
+    /// Whether something stands in the object's place, and never a value of ours did.
+    pub fn is_foreign(&self, slot: u32) -> bool {
+        self.is_broken(slot) && self.written(slot).0 == Version(0)
     }
 
     /// The snapshot that named the object last.

@@ -64,7 +64,7 @@ impl Engine {
 
     /// Takes an approval over that came since the last look.
     async fn look_for_approval(&mut self) -> Result<(), StoreError> {
-        let (text, _) = self.control(|session| session.memory()).await?;
+        let text = self.control(|session| session.memory()).await?.baseline;
         self.adopt(text);
         Ok(())
     }

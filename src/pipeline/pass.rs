@@ -9,10 +9,10 @@ use std::{
 };
 
 use tokio::sync::watch;
-use tracing::{debug, error, info, warn};
 
 use super::{
     engine::{Engine, Kind},
+    handle::Vanished,
     heed::news,
     link::Booked,
     pulse::Finding,
@@ -76,9 +76,6 @@ impl Engine {
                 let is_whole = *ending == Ending::Complete || self.handler.ended;
                 report.whole = is_whole;
                 complete = is_whole && self.handler.in_snapshot && self.handler.counts.unnamed == 0;
-                if is_whole && self.handler.in_snapshot && !complete {
-                    self.warn_incomplete();
-                }
             }
             Ok(_) => {}
             Err(e) => {
@@ -217,24 +214,38 @@ impl Engine {
         None
     }
 
-    /// Removes the objects that a complete snapshot did not name, unless the guard refuses.
+    /// Removes the objects that a complete snapshot did not name, unless the guard refuses; and what others put in objects'
+    /// places.
     pub(super) async fn remove_vanished(&mut self, summary: &mut Summary) -> Option<String> {
-        self.incomplete = false;
         // What was deleted in so many words did not vanish: it is booked first.
         self.link.settle(&mut self.handler).await;
-        let vanished = self.handler.vanished();
-        if let Err(refused) = self.ask_guard(vanished.len() as u64, summary).await {
+        let Vanished { mut objects, foreign } = self.handler.vanished();
+        if self.handler.ledger.len() == objects.len() + foreign.len() {
+            // A snapshot of nothing is not believed about anything.
+            objects.extend(foreign);
+        } else if !foreign.is_empty() {
+            self.tell_foreign(foreign.len());
+            self.remove(foreign).await;
+            self.link.settle(&mut self.handler).await;
+        }
+        let (usual, count) = (self.baseline.usual(), objects.len());
+        if let Err(refused) = self.ask_guard(count as u64, summary).await {
             return Some(refused);
         }
         if self.link.failed.is_some() {
             return None;
         }
-        for slot in vanished {
+        self.tell_growth(usual, (self.handler.ledger.len() - count) as u64);
+        self.remove(objects).await;
+        None
+    }
+
+    async fn remove(&mut self, slots: Vec<u32>) {
+        for slot in slots {
             self.handler.remove_slot(slot);
             self.send_ready().await;
         }
         self.flush().await;
-        None
     }
 
     /// `once`: renews what has run down, since nobody does until it is started again: what was confirmed, or `all`.
@@ -258,7 +269,7 @@ impl Engine {
         let is_too_stale = self.is_too_stale();
         self.live.ages(&self.descriptor, is_too_stale);
         if is_too_stale {
-            return;
+            return self.turn_stale();
         }
         let slots = self.sweep.step(&self.handler.ledger, elapsed);
         if slots.is_empty() {
@@ -303,8 +314,8 @@ impl Engine {
     }
 
     pub(super) fn finish(&mut self, report: &mut PassReport, complete: bool, took: Duration) {
+        self.handler.faults.end(self.settings.name().as_str());
         let (counts, booked, faults) = (&self.handler.counts, &self.link.booked, &self.handler.faults);
-        faults.end(self.settings.name().as_str());
         let planned = self.plan().map(|plan| (plan.writes, plan.removes));
         let (written, removed) = planned.unwrap_or((booked.written, booked.removed));
         report.store_error = self.link.failed.clone();
@@ -327,61 +338,6 @@ impl Engine {
         };
         report.summary.error = report.error(self.settings.limits.max_failed);
         self.meter();
-    }
-
-    /// Told once, until a snapshot is complete again.
-    pub(super) fn warn_incomplete(&mut self) {
-        let was_told = std::mem::replace(&mut self.incomplete, true);
-        let (service, records) = (self.service(), self.handler.counts.unnamed);
-        if was_told {
-            debug!(service, records, "a snapshot still removes nothing");
-        } else {
-            warn!(service, records, "a snapshot removes nothing: {records} of its records say nothing of their object");
-        }
-    }
-
-    pub(super) fn log(&mut self, report: &PassReport) {
-        self.log_trouble(report);
-        self.meter_pass(report);
-        let (service, s) = (self.service(), &report.summary);
-        info!(
-            service,
-            complete = s.complete,
-            objects = s.objects,
-            written = s.written,
-            renewed = s.renewed,
-            skipped = s.skipped,
-            removed = s.removed,
-            failed = s.failed,
-            bytes_written = s.bytes_written,
-            duration_ms = s.duration_ms,
-            "pass finished"
-        );
-    }
-}
-
-impl Engine {
-    /// A cause that stays is told when it begins and when it changes, not at every pass; and when it is over.
-    pub(super) fn log_trouble(&mut self, report: &PassReport) {
-        let trouble = report.source_error.clone().or_else(|| report.refused.clone());
-        let service = self.settings.name().as_str();
-        let Some(trouble) = trouble else {
-            if self.trouble.take().is_some() && report.store_error.is_none() {
-                info!(service, "the source is well again");
-            }
-            return;
-        };
-        if self.trouble.as_ref() == Some(&trouble) {
-            debug!(service, error = trouble, "the source still fails");
-            return;
-        }
-        let mut lines = trouble.lines();
-        let cause = lines.next().unwrap_or_default();
-        match lines.next() {
-            Some(hint) => error!(service, error = cause, hint = hint.trim_start_matches("hint: "), "the source failed"),
-            None => error!(service, error = cause, hint = report.refused_hint(), "vanished objects were kept"),
-        }
-        self.trouble = Some(trouble);
     }
 }
 

@@ -13,9 +13,9 @@ use tokio::{
 use tracing::{info, warn};
 
 use crate::{
-    model::{Epoch, Version},
+    model::{Epoch, UnixMs, Version, highest_plausible},
     registry::{Descriptor, Stamp},
-    store::{Beat, BeatRequest, Session, StoreError},
+    store::{Beat, BeatRequest, FailureClass, Session, StoreError},
 };
 
 /// What the next heartbeat says.
@@ -106,6 +106,7 @@ async fn run(
     now: Arc<Notify>,
 ) {
     let follower = Arc::new(Mutex::new(Follower::default()));
+    let mut is_listed = true;
     loop {
         tokio::select! {
             () = tokio::time::sleep(periods.every) => {}
@@ -115,18 +116,33 @@ async fn run(
             return; // stopped
         }
         let said = vitals.borrow_and_update().clone();
-        let (session, follower) = (session.clone(), follower.clone());
+        let (mine, service, follower) = (session.clone(), said.descriptor.service.clone(), follower.clone());
         let beaten = tokio::task::spawn_blocking(move || {
-            let mut session = session.lock().unwrap_or_else(PoisonError::into_inner);
-            match beat(&mut session, periods, &said) {
-                Finding::Well => {
-                    follower.lock().unwrap_or_else(PoisonError::into_inner).follow(&mut session, periods.every)
+            let mut session = mine.lock().unwrap_or_else(PoisonError::into_inner);
+            let beaten = match beat(&mut session, periods, &said) {
+                Ok((Finding::Well, listed)) => {
+                    let mut follower = follower.lock().unwrap_or_else(PoisonError::into_inner);
+                    Ok((follower.follow(&mut session, periods.every), listed))
                 }
-                finding => finding,
-            }
+                beaten => beaten,
+            };
+            (beaten, session.keys().index().to_owned())
         });
-        // An error means that the runtime is shutting down.
-        let Ok(finding) = beaten.await else { return };
+        let finding = match beaten.await {
+            Ok((Ok((finding, listed)), index)) => {
+                if listed != is_listed {
+                    tell_listed(&service, &index, listed);
+                }
+                is_listed = listed;
+                finding
+            }
+            Ok((Err(e), ..)) => Finding::Failed(e),
+            Err(e) if e.is_panic() => {
+                Finding::Failed(StoreError::new(FailureClass::Server, "the heartbeat", format!("it broke: {e}")))
+            }
+            // The runtime is shutting down.
+            Err(_) => return,
+        };
         if !matches!(finding, Finding::Well) && findings.send(finding).await.is_err() {
             return;
         }
@@ -168,9 +184,19 @@ impl Follower {
     }
 }
 
-/// One heartbeat. Blocks.
-pub fn beat(session: &mut Session, periods: Periods, vitals: &Vitals) -> Finding {
-    let Some(epoch) = vitals.epoch else { return Finding::Well };
+fn tell_listed(service: &str, key: &str, listed: bool) {
+    if listed {
+        info!(service, key, "the service is in the index again");
+        return;
+    }
+    let hint =
+        "something else wrote to the index; remove it (DEL), and each service enters it again with its next heartbeat";
+    warn!(service, key, hint, "the service is not in the index: {key} holds no sorted set");
+}
+
+/// One heartbeat: what it found, and whether the service stands in the index. Blocks.
+pub fn beat(session: &mut Session, periods: Periods, vitals: &Vitals) -> Result<(Finding, bool), StoreError> {
+    let Some(epoch) = vitals.epoch else { return Ok((Finding::Well, true)) };
     let now = super::now().unix_ms;
     let mut descriptor = Descriptor::clone(&vitals.descriptor);
     descriptor.heartbeat_at = Stamp(now);
@@ -184,17 +210,15 @@ pub fn beat(session: &mut Session, periods: Periods, vitals: &Vitals) -> Finding
         descriptor_ttl_ms: periods.descriptor_ttl.as_millis() as u64,
         now,
     };
-    match session.beat(&request) {
-        Ok(found) => judge(found, epoch, vitals.confirmed),
-        Err(e) => Finding::Failed(e),
-    }
+    let found = session.beat(&request)?;
+    Ok((judge(found, epoch, vitals.confirmed, now), !found.unlisted))
 }
 
-fn judge(found: Beat, epoch: Epoch, confirmed: Version) -> Finding {
+fn judge(found: Beat, epoch: Epoch, confirmed: Version, now: UnixMs) -> Finding {
     match found.fence {
         Some(fence) if fence > epoch.0 => Finding::TakenOver,
         Some(fence) if fence == epoch.0 => match found.canary {
-            Some(canary) if canary >= confirmed.0 => Finding::Well,
+            Some(canary) if canary >= confirmed.0 && canary <= highest_plausible(now) => Finding::Well,
             None if confirmed == Version(0) => Finding::Well,
             _ => Finding::DataLost,
         },
@@ -208,7 +232,8 @@ mod tests {
 
     #[test]
     fn findings() {
-        let judged = |fence, canary, confirmed| judge(Beat { fence, canary }, Epoch(10), Version(confirmed));
+        let judged =
+            |fence, canary, confirmed| judge(Beat { fence, canary, unlisted: false }, Epoch(10), Version(confirmed), 0);
         assert!(matches!(judged(Some(10), Some(7), 7), Finding::Well));
         assert!(matches!(judged(Some(10), None, 0), Finding::Well));
         assert!(matches!(judged(Some(11), Some(7), 7), Finding::TakenOver));
@@ -216,5 +241,6 @@ mod tests {
         assert!(matches!(judged(Some(9), Some(7), 7), Finding::DataLost));
         assert!(matches!(judged(Some(10), Some(6), 7), Finding::DataLost));
         assert!(matches!(judged(Some(10), None, 7), Finding::DataLost));
+        assert!(matches!(judged(Some(10), Some(1 << 53), 7), Finding::DataLost), "nobody wrote that version");
     }
 }

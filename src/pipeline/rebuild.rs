@@ -1,43 +1,40 @@
 //! The ledger from Redis itself: heads and TTLs of what stands there. It must not write.
 
-use tracing::info;
-
 use super::{
-    engine::Engine,
     handle::{Handler, Now, ticks},
-    ledger::Ledger,
-    plan::{Output, Plan},
+    ledger::{Ledger, Tick},
 };
 use crate::{
-    decision::RenewalPolicy,
-    envelope::{HEAD_MAX, Head, Ignore, Sealer, parse_head},
-    model::{Clock, Version},
-    registry::Stamp,
-    store::{Session, StoreError},
+    envelope::{Head, identity_len, parse_head_of},
+    model::{Clock, ServiceName, Version, highest_plausible},
+    store::{Session, StoreError, Strange},
 };
 
 /// What a rebuild found.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Found {
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rebuilt {
     /// Objects with a sound head.
     pub sound: u64,
     /// Keys of objects that hold something else.
     pub broken: u64,
     /// Objects known before that have no key now.
     pub missing: u64,
+    /// Keys below the service's prefix that are neither objects nor its own: left alone.
+    pub strange: Strange,
 }
 
 /// Brings `handler`'s ledger and clock up to what stands in Redis. Blocks.
 ///
 /// What was known before and is not found any more, or is found older or different, is marked to be written again; what is
 /// as it was keeps its raw-bytes hash, so that the next pass is as fast as any.
-pub fn rebuild(session: &mut Session, handler: &mut Handler) -> Result<Found, StoreError> {
+pub fn rebuild(session: &mut Session, handler: &mut Handler, service: &ServiceName) -> Result<Rebuilt, StoreError> {
+    let ttl = handler.ttl_ticks();
     let (ledger, clock) = (&mut handler.ledger, &mut handler.clock);
     observe_canary(session, clock)?;
-    let mut found = Found::default();
+    let mut found = Rebuilt::default();
     let mut sound = vec![false; ledger.slots() as usize];
     let (mut now, mut asked) = (super::now(), 0u32);
-    session.scan_heads(HEAD_MAX, |raw| {
+    found.strange = session.scan_heads(identity_len(service), |raw| {
         // Asking the time costs as much as taking a head.
         asked = asked.wrapping_add(1);
         if asked.is_multiple_of(100) {
@@ -47,8 +44,8 @@ pub fn rebuild(session: &mut Session, handler: &mut Handler) -> Result<Found, St
             return;
         }
         let slot = ledger.insert(&raw.id);
-        let seen = KeySeen { head: parse_head(&raw.head).ok(), pttl: raw.pttl, len: raw.len };
-        let is_sound = take(ledger, clock, slot, &seen, now);
+        let head = parse_head_of(&raw.head, service.as_str(), &raw.id).ok();
+        let is_sound = take(ledger, clock, slot, &KeySeen { head, pttl: raw.pttl, len: raw.len }, now, ttl);
         let at = slot as usize;
         if sound.len() <= at {
             sound.resize(at + 1, false);
@@ -70,17 +67,20 @@ pub fn rebuild(session: &mut Session, handler: &mut Handler) -> Result<Found, St
 
 /// Raises the clock to `@canary`, if that can be one of ours; returns it then.
 pub(super) fn observe_canary(session: &mut Session, clock: &mut Clock) -> Result<Option<Version>, StoreError> {
-    let (_, canary) = session.memory()?;
-    let canary = canary.map(Version).filter(|canary| is_plausible(*canary, super::now()));
+    let canary = canary(session.memory()?.canary.as_deref(), super::now());
     canary.iter().for_each(|canary| clock.observe(*canary));
     Ok(canary)
 }
 
-/// Whether a version can be one of ours. One from the far future, put there by hand, would push the clock to where no
-/// reader keeps integers exactly.
+/// The canary, where it is one that a writer can have put there.
+pub(super) fn canary(found: Option<&[u8]>, now: Now) -> Option<Version> {
+    let number = std::str::from_utf8(found?).ok()?.parse().ok();
+    number.map(Version).filter(|canary| is_plausible(*canary, now))
+}
+
+/// Whether a version can be one of ours.
 pub(super) fn is_plausible(version: Version, now: Now) -> bool {
-    const TEN_YEARS_MS: u64 = 10 * 365 * 24 * 3600 * 1000;
-    version.0 <= now.unix_ms + TEN_YEARS_MS
+    version.0 <= highest_plausible(now.unix_ms)
 }
 
 /// What stands at an object's key.
@@ -95,7 +95,7 @@ pub(super) struct KeySeen {
 }
 
 /// Takes one key into the ledger; returns whether its value is sound.
-pub(super) fn take(ledger: &mut Ledger, clock: &mut Clock, slot: u32, seen: &KeySeen, now: Now) -> bool {
+pub(super) fn take(ledger: &mut Ledger, clock: &mut Clock, slot: u32, seen: &KeySeen, now: Now, ttl: Tick) -> bool {
     if let Some(len) = seen.len {
         ledger.set_size(slot, len);
     }
@@ -104,9 +104,14 @@ pub(super) fn take(ledger: &mut Ledger, clock: &mut Clock, slot: u32, seen: &Key
         return false;
     };
     clock.observe(head.version);
-    // A value without TTL would stand for ever: due at once.
-    let left = u128::try_from(seen.pttl).unwrap_or(0);
-    let expires = now.tick.saturating_add(if left == 0 { 0 } else { ticks(left) });
+    let left = match u128::try_from(seen.pttl).map(ticks) {
+        // One that was given more than ours would stand too long: due for a renewal.
+        Ok(left) if left > ttl => ttl - ttl / 10,
+        Ok(left) => left,
+        // A value without TTL would stand for ever: due at once.
+        Err(_) => 0,
+    };
+    let expires = now.tick.saturating_add(left);
     let (version, digest) = ledger.written(slot);
     if version == head.version && digest == head.digest.prefix() && !ledger.is_broken(slot) {
         ledger.set_expires(slot, expires);
@@ -114,57 +119,4 @@ pub(super) fn take(ledger: &mut Ledger, clock: &mut Clock, slot: u32, seen: &Key
         ledger.set_written(slot, head.version, head.digest.prefix(), 0, expires);
     }
     true
-}
-
-impl Engine {
-    /// Rebuilds the ledger and reads the baseline.
-    pub(super) async fn learn(&mut self) -> Result<(), StoreError> {
-        let (mut handler, mut survey) = (self.take_handler(), self.survey.take());
-        let learnt = self.control(move |session| {
-            let found = match &mut survey {
-                Some(survey) => survey.walk(session, &mut handler),
-                None => rebuild(session, &mut handler),
-            };
-            let memory = session.memory();
-            Ok((handler, survey, found, memory))
-        });
-        let (handler, survey, found, memory) = learnt.await?;
-        (self.handler, self.survey) = (handler, survey);
-        let (found, (baseline, canary)) = (found?, memory?);
-        self.link.confirmed = Version(canary.unwrap_or(0));
-        self.recall(baseline);
-        if self.baseline.last_success_at > 0 {
-            self.descriptor.last_success_at = Some(Stamp(self.baseline.last_success_at));
-        }
-        if self.baseline.as_of > 0 {
-            self.descriptor.as_of = Some(Stamp(self.baseline.as_of));
-        }
-        self.descriptor.counts.objects = self.handler.ledger.len() as u64;
-        if let Some(pulse) = &self.pulse {
-            pulse.vitals.send_replace(self.vitals());
-        }
-        info!(
-            service = self.service(),
-            redis = self.target.address(),
-            objects = found.sound,
-            broken = found.broken,
-            missing = found.missing,
-            epoch = self.handler.epoch.0,
-            "learnt what stands in Redis"
-        );
-        Ok(())
-    }
-
-    /// Lends the handler to a blocking task; an empty one stands in for it.
-    pub(super) fn take_handler(&mut self) -> Handler {
-        let mut stand_in = Handler::new(
-            &self.settings,
-            Sealer::new(self.settings.name(), Ignore::default()),
-            Output::Plan(Plan::default()),
-            RenewalPolicy::Spread,
-        );
-        // Whatever becomes of the task, the lease can be handed back.
-        stand_in.epoch = self.handler.epoch;
-        std::mem::replace(&mut self.handler, stand_in)
-    }
 }

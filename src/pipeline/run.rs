@@ -13,6 +13,7 @@ use super::{
     pass::finding,
     schedule::{Outcome, Schedule},
     stopped,
+    told::{Say, Told},
 };
 use crate::{
     sources::Source,
@@ -46,23 +47,17 @@ pub async fn run(engine: Engine, source: Box<dyn Source>, stop: watch::Receiver<
 
 async fn live(mut engine: Engine, mut source: Box<dyn Source>, mut stop: watch::Receiver<bool>) {
     let mut backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(15));
-    let mut told = Told::default();
+    let mut told = RedisTold::default();
     while become_writer(&mut engine, &mut stop, &mut backoff, &mut told).await {
         let good_before = engine.descriptor.last_success_at;
-        let failed = work(&mut engine, source.as_mut(), &mut stop, &mut backoff).await;
+        let failed = work(&mut engine, source.as_mut(), &mut stop, &mut backoff, &mut told).await;
         let Some(e) = failed else { break };
         if engine.descriptor.last_success_at != good_before {
             // A stream's pass ends only with a failure, and yet all may have been well for weeks.
             backoff.reset();
         }
         engine.meter_failure(&e);
-        let service = engine.service();
-        match e.class {
-            FailureClass::Fenced => warn!(service, "another writer took the lease over; standing by"),
-            FailureClass::FailedOver => warn!(service, error = %e, "Redis failed over; going to the new master"),
-            FailureClass::DataLost => warn!(service, error = %e, "what is missing in Redis is written again"),
-            _ => told.failed(service, &e),
-        }
+        told.failed(engine.service(), &e);
         // Lost data is looked at without delay, unless it was just now.
         let is_first = e.class == FailureClass::DataLost && backoff.is_fresh();
         let wait = backoff.next();
@@ -78,29 +73,34 @@ async fn live(mut engine: Engine, mut source: Box<dyn Source>, mut stop: watch::
     engine.live.stopped();
 }
 
-/// What was logged of Redis' failures: a cause that stays is told once.
+/// What was logged of Redis' failures: a cause that stays is told once, and so is one that comes and goes.
 #[derive(Default)]
-struct Told {
-    failing: Option<String>,
+struct RedisTold {
+    told: Told,
     standby: bool,
 }
 
-impl Told {
+impl RedisTold {
     fn failed(&mut self, service: &str, e: &StoreError) {
-        let text = e.to_string();
-        if self.failing.as_ref() == Some(&text) {
-            debug!(service, error = text, "Redis still fails");
-            return;
+        let (error, hint) = (e.to_string(), e.hint());
+        match (self.told.failed(&error, Instant::now()), e.class) {
+            (Say::Begins, FailureClass::Fenced) => warn!(service, "another writer took the lease over; standing by"),
+            (Say::Begins, FailureClass::FailedOver) => {
+                warn!(service, error, "Redis failed over; going to the new master");
+            }
+            (Say::Begins, FailureClass::DataLost) => warn!(service, error, "what is missing in Redis is written again"),
+            (Say::Begins, _) => error!(service, error, hint, "Redis failed; trying again"),
+            (Say::Recurs, _) => {
+                warn!(service, error, hint, "Redis fails now and then; not told again until it is over");
+            }
+            (Say::Nothing | Say::Over { .. }, _) => debug!(service, error, "Redis still fails"),
         }
-        error!(service, error = text, hint = e.hint(), "Redis failed; trying again");
-        self.failing = Some(text);
     }
 
     fn well(&mut self, service: &str) {
-        if self.failing.take().is_some() {
-            info!(service, "Redis is well again");
+        if let Say::Over { times } = self.told.well(Instant::now()) {
+            info!(service, times, "Redis is well again");
         }
-        self.standby = false;
     }
 }
 
@@ -109,7 +109,7 @@ async fn become_writer(
     engine: &mut Engine,
     stop: &mut watch::Receiver<bool>,
     backoff: &mut Backoff,
-    told: &mut Told,
+    told: &mut RedisTold,
 ) -> bool {
     while !*stop.borrow() {
         let opened = engine.open().await;
@@ -117,6 +117,7 @@ async fn become_writer(
         let wait = match opened {
             Ok(Opened::Writer) => {
                 told.well(service);
+                told.standby = false;
                 return true;
             }
             Ok(Opened::Taken { holder, left_ms }) => {
@@ -150,18 +151,18 @@ async fn work(
     source: &mut dyn Source,
     stop: &mut watch::Receiver<bool>,
     backoff: &mut Backoff,
+    told: &mut RedisTold,
 ) -> Option<StoreError> {
     let mut schedule = Schedule::new(&engine.settings.source, source.is_stream());
     engine.live.metrics.circuit_open.set_flag(false);
     loop {
         let begun = Instant::now();
         let report = engine.pass(source, stop, None).await;
-        if report.store_error.is_none() {
-            backoff.reset();
-        }
         if report.store_error.is_some() {
             return report.store_error;
         }
+        backoff.reset();
+        told.well(engine.service());
         if *stop.borrow() {
             return None;
         }
@@ -180,8 +181,10 @@ async fn work(
                 Woken::Lost => {
                     // Soon, and yet not at every single key that is evicted: the source is somebody's too.
                     due = due.min(begun + heal_gap(engine.settings.source.interval.0));
-                    let service = engine.service();
-                    info!(service, "renewals found values missing or overwritten; they are fetched anew");
+                    if engine.lost_lines.take() {
+                        let service = engine.service();
+                        info!(service, "renewals found values missing or overwritten; they are fetched anew");
+                    }
                 }
                 Woken::Due | Woken::Changed => break,
             }

@@ -67,12 +67,8 @@ impl Engine {
         self.flush().await;
         let mut report = PassReport { started_at: super::now().unix_ms, ..PassReport::default() };
         let before = self.handler.counts.removes;
-        if self.handler.in_snapshot {
-            if self.handler.counts.unnamed == 0 {
-                report.refused = self.remove_vanished(&mut report.summary).await;
-            } else {
-                self.warn_incomplete();
-            }
+        if self.handler.in_snapshot && self.handler.counts.unnamed == 0 {
+            report.refused = self.remove_vanished(&mut report.summary).await;
         }
         let removed = self.handler.counts.removes - before;
         self.handler.in_snapshot = false;
@@ -107,6 +103,7 @@ impl Engine {
             return true;
         }
         match retold {
+            _ if !self.lost_lines.take() => {}
             true => info!(service = service.as_str(), lost, "values are missing or overwritten; the spool has them"),
             false => warn!(
                 service = service.as_str(),

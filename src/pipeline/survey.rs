@@ -104,13 +104,17 @@ impl Survey {
 
     /// Brings `handler`'s ledger and clock up to what stands in Redis, as [`rebuild::rebuild`] does from heads: what is not
     /// sound all through is marked to be written again. Blocks.
-    pub(super) fn walk(&mut self, session: &mut Session, handler: &mut Handler) -> Result<rebuild::Found, StoreError> {
+    pub(super) fn walk(
+        &mut self,
+        session: &mut Session,
+        handler: &mut Handler,
+    ) -> Result<rebuild::Rebuilt, StoreError> {
         (self.values, self.foreign) = (0, Foreign::default());
         self.marks.clear();
         self.reasons.clear();
         let began = super::now();
         let canary = rebuild::observe_canary(session, &mut handler.clock)?;
-        let mut found = rebuild::Found::default();
+        let mut found = rebuild::Rebuilt::default();
         let (mut highest, mut now) = (Version(0), began);
         session.walk(|one| match one {
             Found::Foreign(key) => self.foreign.add(key),
@@ -128,7 +132,7 @@ impl Survey {
             }
         }
         // A canary that is older than a value says nothing of when that was written; then the wall clock has to do.
-        let canary_now = session.memory()?.1.map(Version);
+        let canary_now = rebuild::canary(session.memory()?.canary.as_deref(), super::now());
         let is_true = canary_now.is_some_and(|canary| canary >= highest);
         self.start = canary.filter(|_| is_true).unwrap_or(Version(began.unix_ms));
         Ok(found)
@@ -144,7 +148,14 @@ impl Survey {
     }
 
     /// One object; returns the version of its value, if that is sound.
-    fn take(&mut self, handler: &mut Handler, id: &str, look: &Look, now: Now, found: &mut rebuild::Found) -> Version {
+    fn take(
+        &mut self,
+        handler: &mut Handler,
+        id: &str,
+        look: &Look,
+        now: Now,
+        found: &mut rebuild::Rebuilt,
+    ) -> Version {
         let Some(judged) = self.judge(id, look, now) else { return Version(0) };
         let slot = handler.ledger.insert(id);
         let at = slot as usize;
@@ -159,7 +170,8 @@ impl Survey {
             _ => None,
         };
         let seen = KeySeen { head: judged.as_ref().ok().copied(), pttl: look.pttl, len };
-        rebuild::take(&mut handler.ledger, &mut handler.clock, slot, &seen, now);
+        let ttl = handler.ttl_ticks();
+        rebuild::take(&mut handler.ledger, &mut handler.clock, slot, &seen, now, ttl);
         match judged {
             Ok(head) => {
                 self.marks[at] = if look.pttl == -1 { Mark::NoTtl } else { Mark::Sound };

@@ -1,5 +1,7 @@
 //! How many bytes the values of a service have, as far as is known. It must not know which values they are.
 
+use crate::model::Version;
+
 /// A value's size in 16 bits: exact to 64 bytes up to 2 MiB, to 16 KiB above; never less than the size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct SizeClass(u16);
@@ -27,6 +29,24 @@ impl SizeClass {
     pub(super) fn bytes(self) -> u64 {
         let count = u64::from(self.0 & !COARSE);
         if self.0 & COARSE == 0 { count * 64 } else { count * 16_384 }
+    }
+}
+
+/// A version and a size class in eight bytes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Stamp(u64);
+
+impl Stamp {
+    pub(super) fn new(version: Version, size: SizeClass) -> Self {
+        Self(version.0.min((1 << 48) - 1) << 16 | u64::from(size.bits()))
+    }
+
+    pub(super) fn version(self) -> Version {
+        Version(self.0 >> 16)
+    }
+
+    pub(super) fn size(self) -> SizeClass {
+        SizeClass::from_bits(self.0 as u16)
     }
 }
 

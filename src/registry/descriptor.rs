@@ -13,6 +13,9 @@ use crate::model::UnixMs;
 /// The descriptor's `schema`.
 pub const SCHEMA: &str = "service.v1";
 
+/// 9999-12-31T23:59:59.999Z.
+const LAST: UnixMs = 253_402_300_799_999;
+
 /// A moment, written as RFC 3339 in UTC with milliseconds: `2026-11-23T23:33:22.123Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stamp(pub UnixMs);
@@ -27,7 +30,8 @@ impl Stamp {
 
 impl fmt::Display for Stamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = UNIX_EPOCH + Duration::from_millis(self.0);
+        // A year of more than four digits has no such text, and whoever formats it would panic.
+        let time = UNIX_EPOCH + Duration::from_millis(self.0.min(LAST));
         write!(f, "{}", humantime::format_rfc3339_millis(time))
     }
 }
@@ -304,5 +308,8 @@ mod tests {
         let stamp = Stamp(1_795_476_802_123);
         assert_eq!(serde_json::to_string(&stamp).unwrap(), "\"2026-11-23T23:33:22.123Z\"");
         assert_eq!(serde_json::from_str::<Stamp>("\"2026-11-23T23:33:22.123Z\"").unwrap(), stamp);
+        for late in [u64::MAX, LAST + 1, LAST] {
+            assert_eq!(serde_json::to_string(&Stamp(late)).unwrap(), "\"9999-12-31T23:59:59.999Z\"");
+        }
     }
 }

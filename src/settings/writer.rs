@@ -9,7 +9,7 @@ use super::HumanDuration;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Writer {
-    /// How long a writer that fell silent keeps others out, at least 1s; it is renewed every third of this, so it
+    /// How long a writer that fell silent keeps others out, from 1s to 1h; it is renewed every third of this, so it
     /// survives two lost renewals.
     pub lease: HumanDuration,
     /// How often the service's descriptor says that its writer is alive, and whether Redis lost data is looked for; at

@@ -18,7 +18,7 @@ use super::{
     group::{Group, Leader, Leavings},
     pump::{self, Quiet},
     spawn_error,
-    stderr::{self, LastLine},
+    stderr::{self, LastLine, Quota},
 };
 use crate::settings::{self, MASK, Secret};
 
@@ -44,6 +44,7 @@ pub(super) struct Program {
     env: BTreeMap<OsString, OsString>,
     max_line: usize,
     leavings: Leavings,
+    quota: Mutex<Quota>,
 }
 
 /// When something was read last.
@@ -82,6 +83,7 @@ impl Program {
             env: environment::for_child(std::env::vars_os(), &settings.env, secrets),
             max_line,
             leavings: Leavings::default(),
+            quota: Mutex::default(),
         })
     }
 
@@ -108,7 +110,7 @@ impl Program {
             };
             let reading = pump::pump(stdout, &mut cutter, sink, manner.quiet, &meter, &self.shown);
             let logging = async {
-                stderr::log(stderr, &self.shown, &last, &meter).await;
+                stderr::log(stderr, &self.shown, &last, &meter, &self.quota).await;
                 Ok(())
             };
             let pipes = async { tokio::try_join!(reading, logging).map(drop) };

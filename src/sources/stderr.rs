@@ -2,19 +2,35 @@
 
 use std::{
     sync::{Mutex, PoisonError},
-    time::Instant,
+    time::Duration,
 };
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::child::Meter;
+use crate::telemetry::Budget;
 
 /// Longest line logged, in bytes; the rest of it is dropped.
 const MAX_LINE: usize = 4096;
 /// Lines that may come at once ...
-const BURST: f64 = 200.0;
-/// ... and lines a second from then on.
-const RATE: f64 = 20.0;
+const BURST: u32 = 200;
+/// ... and how often one more, from then on.
+const EVERY: Duration = Duration::from_millis(500);
+/// How often it is told that lines were left out.
+const TELL_EVERY: Duration = Duration::from_secs(60);
+
+/// What a command may still say, from run to run: one that is started each minute has no new budget each minute.
+#[derive(Debug)]
+pub(super) struct Quota {
+    lines: Budget,
+    notices: Budget,
+}
+
+impl Default for Quota {
+    fn default() -> Self {
+        Self { lines: Budget::new(BURST, EVERY), notices: Budget::new(1, TELL_EVERY) }
+    }
+}
 
 /// The last line that was not blank.
 #[derive(Debug, Default)]
@@ -31,9 +47,14 @@ impl LastLine {
 }
 
 /// Logs what comes from `input` until it ends.
-pub(super) async fn log(mut input: impl AsyncRead + Unpin, command: &str, last: &LastLine, meter: &Meter) {
-    let mut logger =
-        Logger { command, last, line: Vec::new(), cut: false, tokens: BURST, at: Instant::now(), dropped: 0 };
+pub(super) async fn log(
+    mut input: impl AsyncRead + Unpin,
+    command: &str,
+    last: &LastLine,
+    meter: &Meter,
+    quota: &Mutex<Quota>,
+) {
+    let mut logger = Logger { command, last, line: Vec::new(), cut: false, quota };
     let mut buf = Vec::with_capacity(8192);
     loop {
         buf.clear();
@@ -53,9 +74,7 @@ struct Logger<'a> {
     last: &'a LastLine,
     line: Vec<u8>,
     cut: bool,
-    tokens: f64,
-    at: Instant,
-    dropped: u64,
+    quota: &'a Mutex<Quota>,
 }
 
 impl Logger<'_> {
@@ -81,14 +100,11 @@ impl Logger<'_> {
             return;
         }
         self.last.set(text.clone());
-        let now = Instant::now();
-        self.tokens = (self.tokens + (now - self.at).as_secs_f64() * RATE).min(BURST);
-        self.at = now;
-        if self.tokens < 1.0 {
-            self.dropped += 1;
+        let mut quota = self.quota.lock().unwrap_or_else(PoisonError::into_inner);
+        if !quota.lines.take() {
             return;
         }
-        self.tokens -= 1.0;
+        drop(quota);
         self.tell_dropped();
         let command = self.command;
         if sounds_bad(&text) {
@@ -98,14 +114,11 @@ impl Logger<'_> {
         }
     }
 
-    fn tell_dropped(&mut self) {
-        if self.dropped > 0 {
-            tracing::warn!(
-                command = self.command,
-                lines = self.dropped,
-                "left out lines of standard error: too many a second"
-            );
-            self.dropped = 0;
+    fn tell_dropped(&self) {
+        let mut quota = self.quota.lock().unwrap_or_else(PoisonError::into_inner);
+        if quota.lines.is_exceeded() && quota.notices.take() {
+            let lines = quota.lines.held_back();
+            tracing::warn!(command = self.command, lines, "left out lines of standard error: too many a second");
         }
     }
 }
@@ -149,22 +162,19 @@ mod tests {
         let mut text = vec![b'x'; 100_000];
         text.push(b'\n');
         let (last, meter) = (LastLine::default(), Meter::default());
-        log(text.as_slice(), "test", &last, &meter).await;
+        let quota = Mutex::default();
+        log(text.as_slice(), "test", &last, &meter, &quota).await;
         assert_eq!(last.take().map(|line| line.len()), Some(MAX_LINE + 4));
 
-        let mut logger = Logger {
-            command: "test",
-            last: &last,
-            line: Vec::new(),
-            cut: false,
-            tokens: BURST,
-            at: Instant::now(),
-            dropped: 0,
-        };
-        for i in 0..10_000 {
-            logger.take(format!("line {i}\n\n").as_bytes());
+        for run in 0..10 {
+            // Each run of a command has a logger of its own, and none a budget of its own.
+            let mut logger = Logger { command: "test", last: &last, line: Vec::new(), cut: false, quota: &quota };
+            for i in 0..1000 {
+                logger.take(format!("line {}\n\n", run * 1000 + i).as_bytes());
+            }
         }
-        assert!(logger.dropped > 9_000, "{}", logger.dropped);
+        let dropped = quota.lock().unwrap().lines.held_back();
+        assert!(dropped > 9_700, "{dropped}");
         assert_eq!(last.take().as_deref(), Some("line 9999"));
     }
 }

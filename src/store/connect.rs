@@ -146,6 +146,11 @@ impl Target {
         self.in_words(StoreError::from_redis(&self.address(), error))
     }
 
+    /// `error` of a command on `key` that works on `ours` only, with this target's address.
+    pub(super) fn failed_on(&self, error: &RedisError, key: &str, ours: &str) -> StoreError {
+        self.in_words(StoreError::on_key(&self.address(), error, key, ours))
+    }
+
     /// An error of `class` at this target's address.
     pub(super) fn error(&self, class: FailureClass, cause: impl Into<String>) -> StoreError {
         StoreError::new(class, &self.address(), cause)

@@ -4,6 +4,8 @@ use std::{fmt, io};
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
+use super::internal::is_wrong_type;
+
 /// Class of a failure: decides the hint and whether trying again can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureClass {
@@ -29,13 +31,15 @@ pub enum FailureClass {
     DataLost,
     /// Settings that cannot work: URL, certificates, password file.
     Settings,
+    /// A key holds another type than ours (`WRONGTYPE`): somebody else wrote to it.
+    WrongType,
     /// Anything else that the server answered.
     Server,
 }
 
 impl FailureClass {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Unreachable,
         Self::TimedOut,
         Self::Credentials,
@@ -47,6 +51,7 @@ impl FailureClass {
         Self::Fenced,
         Self::DataLost,
         Self::Settings,
+        Self::WrongType,
         Self::Server,
     ];
 
@@ -64,6 +69,7 @@ impl FailureClass {
             Self::Fenced => "fenced",
             Self::DataLost => "data_lost",
             Self::Settings => "settings",
+            Self::WrongType => "wrong_type",
             Self::Server => "server",
         }
     }
@@ -126,6 +132,14 @@ impl StoreError {
         Self::new(class, address, cause)
     }
 
+    /// As [`StoreError::from_redis`], for a command on `key` that works on `ours` only (`a string`).
+    pub(super) fn on_key(address: &str, error: &RedisError, key: &str, ours: &str) -> Self {
+        if is_wrong_type(error) {
+            return Self::new(FailureClass::WrongType, address, format!("{key} does not hold {ours}"));
+        }
+        Self::from_redis(address, error)
+    }
+
     /// Whether the same call can succeed later without anybody changing the configuration.
     pub fn is_transient(&self) -> bool {
         !matches!(self.class, FailureClass::Credentials | FailureClass::Permission | FailureClass::Settings)
@@ -165,6 +179,9 @@ impl FailureClass {
             Self::Fenced => "another ralphext took the lease over; this one stands by",
             Self::DataLost => "data in Redis was flushed or rolled back; the next pass writes it again",
             Self::Settings => "see `ralphext check`",
+            Self::WrongType => {
+                "something else wrote to this key: remove it (DEL), and the next heartbeat or pass brings ours back"
+            }
             Self::Server => "see the server's log",
         }
     }
@@ -193,6 +210,7 @@ fn classify(error: &RedisError) -> FailureClass {
     }
     match (error.kind(), error.code().unwrap_or_default()) {
         (_, "OOM" | "MISCONF") => FailureClass::Full,
+        (_, "WRONGTYPE") => FailureClass::WrongType,
         (_, "NOAUTH" | "WRONGPASS") | (ErrorKind::AuthenticationFailed, _) => FailureClass::Credentials,
         (ErrorKind::Server(ServerErrorKind::NoPerm), _) => FailureClass::Permission,
         (ErrorKind::Server(ServerErrorKind::ReadOnly), _) => FailureClass::ReadOnly,
@@ -211,7 +229,8 @@ fn classify(error: &RedisError) -> FailureClass {
                 FailureClass::Server
             }
         }
-        (ErrorKind::Parse, _) => FailureClass::Server,
+        // It answered, and with something else than what the command answers.
+        (ErrorKind::Parse | ErrorKind::UnexpectedReturnType, _) => FailureClass::Server,
         (ErrorKind::InvalidClientConfig, _) => FailureClass::Settings,
         _ => FailureClass::Unreachable,
     }

@@ -184,7 +184,7 @@ impl Examiner {
                 self.refuse(name);
                 Ok(None)
             }
-            Err(e) if e.class == FailureClass::Server => Ok(None),
+            Err(e) if matches!(e.class, FailureClass::Server | FailureClass::WrongType) => Ok(None),
             Err(e) => Err(e),
         }
     }
@@ -286,7 +286,9 @@ impl Examiner {
                 self.refuse("ZRANGE");
                 return Ok(None);
             }
-            Err(e) if e.class == FailureClass::Server => return Ok(Some(Index::Broken(e.cause().to_owned()))),
+            Err(e) if matches!(e.class, FailureClass::Server | FailureClass::WrongType) => {
+                return Ok(Some(Index::Broken(e.cause().to_owned())));
+            }
             Err(e) => return Err(e),
         };
         let mut entries = Vec::with_capacity(names.len());

@@ -7,8 +7,12 @@ use super::{
     FailureClass, Info, Keys, StoreError, Survey, Target,
     acl::{Grant, Needs, Places, When},
     connection::Connection,
+    internal::{is_wrong_type, odd_keys},
 };
-use crate::{model::ServiceName, settings::Settings};
+use crate::{
+    model::{ServiceName, UnixMs},
+    settings::Settings,
+};
 
 /// The answer of a server.
 #[derive(Debug, Serialize)]
@@ -31,7 +35,7 @@ pub struct Probe {
 /// Asks the server of a service; a read-only replica is an error.
 ///
 /// Permissions are tried on a key of the service's own that nothing reads (`@probe`), and gone at once.
-pub fn probe(target: &Target, settings: &Settings) -> Result<Probe, StoreError> {
+pub fn probe(target: &Target, settings: &Settings, now: UnixMs) -> Result<Probe, StoreError> {
     let mut connection = target.open()?;
     let sentinel = target.survey()?;
     let info = Info::ask(&mut connection, target)?.unwrap_or_default();
@@ -60,6 +64,10 @@ pub fn probe(target: &Target, settings: &Settings) -> Result<Probe, StoreError> 
             missing.push(words);
         }
     }
+    if !missing.iter().any(|command| command.starts_with("GETRANGE")) {
+        let keys = Keys::new(&settings.redis.prefix, settings.name());
+        notes.extend(odd_keys(&mut target.open()?, &keys, now).map_err(|e| target.failed(&e))?);
+    }
     Ok(Probe {
         address: target.address(),
         product: info.product().to_owned(),
@@ -85,6 +93,9 @@ fn refused(
         let mut command = redis::cmd(words[0]);
         command.arg(&words[1..]);
         if let Err(e) = command.query::<redis::Value>(connection) {
+            if is_wrong_type(&e) {
+                return Err(target.failed_on(&e, words[1], "a sorted set"));
+            }
             let failed = target.failed(&e);
             match failed.class {
                 FailureClass::Permission => refused.push((grant, words[..words.len().min(2)].join(" "))),

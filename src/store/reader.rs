@@ -1,7 +1,10 @@
 //! Reading for people: what is in a Redis, by any service. It must not write.
 
-use super::{Keys, RawHead, StoreError, Target, connection::Connection, keys, scan::scan};
+use super::{Keys, RawHead, StoreError, Strange, Target, connection::Connection, keys, scan::scan};
 use crate::model::{ObjectId, ServiceName, UnixMs};
+
+/// Descriptors asked for at once.
+const AT_ONCE: usize = 500;
 
 /// One value and its TTL.
 #[derive(Debug)]
@@ -37,24 +40,26 @@ impl Reader {
         Ok(Self { target, prefix: prefix.to_owned(), connection })
     }
 
-    /// All services of the index, by name (`ZRANGE`, `MGET`).
+    /// All services of the index, by name (`ZRANGE`, `MGET`). Entries that name no service are left out.
     pub fn services(&mut self) -> Result<Vec<Listed>, StoreError> {
         let index = keys::index(&self.prefix);
-        let members: Vec<(String, f64)> =
-            self.run(redis::cmd("ZRANGE").arg(&index).arg(0).arg(-1).arg("WITHSCORES"))?;
-        if members.is_empty() {
-            return Ok(Vec::new());
+        let members: Vec<(Vec<u8>, f64)> =
+            self.run(redis::cmd("ZRANGE").arg(&index).arg(0).arg(-1).arg("WITHSCORES"), &index, "a sorted set")?;
+        let named = |(name, score)| Some((ServiceName::new(String::from_utf8(name).ok()?).ok()?, score));
+        let members: Vec<(ServiceName, f64)> = members.into_iter().filter_map(named).collect();
+        let mut listed = Vec::with_capacity(members.len());
+        for some in members.chunks(AT_ONCE) {
+            let mut mget = redis::cmd("MGET");
+            for (name, _) in some {
+                mget.arg(Keys::new(&self.prefix, name).descriptor());
+            }
+            let descriptors: Vec<Option<Vec<u8>>> = self.run(&mget, &index, "a string")?;
+            listed.extend(some.iter().zip(descriptors).map(|((name, score), descriptor)| Listed {
+                name: name.to_string(),
+                heartbeat: *score as UnixMs,
+                descriptor,
+            }));
         }
-        let mut mget = redis::cmd("MGET");
-        for (name, _) in &members {
-            mget.arg(format!("{index}:{name}"));
-        }
-        let descriptors: Vec<Option<Vec<u8>>> = self.run(&mget)?;
-        let mut listed: Vec<Listed> = members
-            .into_iter()
-            .zip(descriptors)
-            .map(|((name, score), descriptor)| Listed { name, heartbeat: score as UnixMs, descriptor })
-            .collect();
         listed.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(listed)
     }
@@ -76,12 +81,16 @@ impl Reader {
         Keys::new(&self.prefix, service).object(id)
     }
 
-    /// The first `len` bytes of every object of the service; one may be named twice (`SCAN`).
-    pub fn heads(&mut self, service: &ServiceName, len: usize) -> Result<Vec<RawHead>, StoreError> {
+    /// Walks all objects of the service: of each the first `len` bytes, and as many more as its id has; one may be named
+    /// twice (`SCAN`). Returns what else stands below the service's prefix.
+    pub fn heads(
+        &mut self,
+        service: &ServiceName,
+        len: usize,
+        each: impl FnMut(RawHead),
+    ) -> Result<Strange, StoreError> {
         let keys = Keys::new(&self.prefix, service);
-        let mut heads = Vec::new();
-        scan(&mut self.connection, &keys, len, |head| heads.push(head)).map_err(|e| self.target.failed(&e))?;
-        Ok(heads)
+        scan(&mut self.connection, &keys, len, each).map_err(|e| self.target.failed(&e))
     }
 
     /// Who holds the service's lease, and for how many ms still.
@@ -97,11 +106,11 @@ impl Reader {
             .cmd("PTTL")
             .arg(key)
             .query(&mut self.connection)
-            .map_err(|e| self.target.failed(&e))?;
+            .map_err(|e| self.target.failed_on(&e, key, "a string"))?;
         Ok(value.map(|value| Stored { value, pttl }))
     }
 
-    fn run<T: redis::FromRedisValue>(&mut self, command: &redis::Cmd) -> Result<T, StoreError> {
-        command.query(&mut self.connection).map_err(|e| self.target.failed(&e))
+    fn run<T: redis::FromRedisValue>(&mut self, command: &redis::Cmd, key: &str, ours: &str) -> Result<T, StoreError> {
+        command.query(&mut self.connection).map_err(|e| self.target.failed_on(&e, key, ours))
     }
 }

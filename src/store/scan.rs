@@ -2,7 +2,7 @@
 
 use redis::{RedisError, Value};
 
-use super::{Keys, batch::command, connection::Connection};
+use super::{Keys, batch::command, connection::Connection, internal::shown};
 
 /// Keys that the server is asked to look at in one step; it paces the walk, as at most two steps are under way.
 const STEP: usize = 1000;
@@ -28,7 +28,17 @@ fn is_measured(at: usize) -> bool {
     at < LENGTHS || at.is_multiple_of(LENGTH_OF_EACH)
 }
 
-/// Walks all objects: `SCAN`, then the first `len` bytes and the TTL of each, and the length of some, in pipelines.
+/// Keys below the service's prefix that are neither objects nor the service's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Strange {
+    /// How many; a key may be counted twice (`SCAN`).
+    pub count: u64,
+    /// One of them, made fit to be shown.
+    pub example: Option<String>,
+}
+
+/// Walks all objects: `SCAN`, then the first `len` bytes (and one more for each of its id's) and the TTL of each, and the
+/// length of some, in pipelines. Returns what else stands there.
 ///
 /// Each step asks for the next keys first and for the heads of the last ones after it, and the heads are taken while the
 /// server works on the step behind: neither side waits for the other.
@@ -37,9 +47,9 @@ pub(super) fn scan(
     keys: &Keys,
     len: usize,
     mut each: impl FnMut(RawHead),
-) -> Result<(), RedisError> {
+) -> Result<Strange, RedisError> {
     let pattern = keys.pattern();
-    let last = len.saturating_sub(1).to_string();
+    let mut strange = Strange::default();
     let mut request = Vec::new();
     let mut before: Vec<Vec<u8>> = Vec::new();
     let mut next = Some(0);
@@ -51,6 +61,7 @@ pub(super) fn scan(
             ask_keys(&mut request, cursor, &pattern);
         }
         for key in &now {
+            let last = (len + key.len() - keys.object_prefix().len()).saturating_sub(1).to_string();
             command(&mut request, &[b"GETRANGE", key, b"0", last.as_bytes()]);
             command(&mut request, &[b"PTTL", key]);
             if is_measured(asked) {
@@ -63,11 +74,19 @@ pub(super) fn scan(
         before = std::mem::take(&mut now);
         if next.is_some() {
             let (cursor, mut found) = read_keys(connection)?;
-            found.retain(|key| keys.id_of(key).is_some());
+            found.retain(|key| {
+                let is_object = keys.id_of(key).is_some();
+                if !is_object && !keys.is_own(key) {
+                    strange.count += 1;
+                    strange.example.get_or_insert_with(|| shown(key));
+                }
+                is_object
+            });
             (next, now) = ((cursor != 0).then_some(cursor), found);
         }
     }
-    take_heads(connection, keys, &before, &mut taken, &mut each)
+    take_heads(connection, keys, &before, &mut taken, &mut each)?;
+    Ok(strange)
 }
 
 /// Asks for the next step of keys that match.

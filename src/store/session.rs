@@ -5,19 +5,30 @@ use std::time::Duration;
 use redis::RedisError;
 
 use super::{
-    FailureClass, Keys, RawHead, StoreError, Target,
+    FailureClass, Internal, Keys, RawHead, StoreError, Strange, Target,
     connection::Connection,
+    internal::{internal, shown},
     scan::scan,
     scripts,
     values::{Found, Look, look, walk},
 };
-use crate::model::{Epoch, ServiceName, UnixMs};
+use crate::model::{Epoch, ServiceName, UnixMs, Version, highest_plausible};
+
+/// No writer's lease is longer (`writer.lease`).
+const LONGEST_LEASE_MS: u64 = 3_600_000;
+/// Index entries looked at in one pruning.
+const PRUNED: u32 = 100;
 
 /// How a try for the lease ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Acquired {
-    /// It is ours under this epoch.
-    Held(Epoch),
+    /// It is ours.
+    Held {
+        /// Under this epoch.
+        epoch: Epoch,
+        /// Keys that held something that no writer put there, and what that was, made fit to be shown.
+        replaced: Vec<(String, String)>,
+    },
     /// Another writer has it.
     Taken {
         /// The other's token.
@@ -34,6 +45,17 @@ pub struct Beat {
     pub fence: Option<u64>,
     /// `@canary`; none when it is gone.
     pub canary: Option<u64>,
+    /// The index holds something else than a sorted set: the service is not in it.
+    pub unlisted: bool,
+}
+
+/// What the service keeps for a later process.
+#[derive(Debug)]
+pub struct Memory {
+    /// `@baseline`.
+    pub baseline: Option<Vec<u8>>,
+    /// `@canary`.
+    pub canary: Option<Vec<u8>>,
 }
 
 /// How a try to set `@baseline` ended.
@@ -111,23 +133,36 @@ impl Session {
         &self.service
     }
 
-    /// Tries for the lease once. Where sentinels name the server, it is the one that they name now.
-    pub fn acquire(&mut self, lease_ms: u64, now: UnixMs) -> Result<Acquired, StoreError> {
+    /// Tries for the lease once; the new epoch is greater than `last`, the last one that this writer had. Where sentinels
+    /// name the server, it is the one that they name now.
+    pub fn acquire(&mut self, lease_ms: u64, now: UnixMs, last: Epoch) -> Result<Acquired, StoreError> {
         if self.target.has_sentinels() {
             self.connection = None;
             self.target.forget();
         }
         let (lease, fence, token) = (self.keys.lease(), self.keys.fence(), self.token.clone());
-        let (held, text, left_ms): (i64, String, i64) = self.call(|c| {
-            redis::Script::new(scripts::ACQUIRE).key(&lease).key(&fence).arg(&token).arg(lease_ms).arg(now).invoke(c)
+        let highest = highest_plausible(now);
+        let lowest = if last.0 < highest { now.max(last.0 + 1) } else { now };
+        let (held, text, left_ms, replaced): (i64, Vec<u8>, i64, Vec<Vec<u8>>) = self.call(|c| {
+            redis::Script::new(scripts::ACQUIRE)
+                .key(&lease)
+                .key(&fence)
+                .arg(&token)
+                .arg(lease_ms)
+                .arg(lowest)
+                .arg(highest)
+                .arg(LONGEST_LEASE_MS.max(lease_ms))
+                .invoke(c)
         })?;
+        let text = shown(&text);
         if held == 0 {
             return Ok(Acquired::Taken { holder: text, left_ms });
         }
         let epoch = text.parse().map_err(|_| {
-            self.target.error(FailureClass::Server, format!("{fence} holds {text:?}, which is no epoch"))
+            self.target.error(FailureClass::Server, format!("{fence} was set to {text:?}, which is no epoch"))
         })?;
-        Ok(Acquired::Held(Epoch(epoch)))
+        let replaced = replaced.chunks_exact(2).map(|pair| (shown(&pair[0]), shown(&pair[1]))).collect();
+        Ok(Acquired::Held { epoch: Epoch(epoch), replaced })
     }
 
     /// Asks the sentinels, where there are any, whether the server in use is the master still; within about `limit`.
@@ -148,7 +183,7 @@ impl Session {
     pub fn beat(&mut self, beat: &BeatRequest<'_>) -> Result<Beat, StoreError> {
         let keys = self.keys.clone();
         let (token, service) = (self.token.clone(), self.service.clone());
-        let (fence, canary, _): (String, String, i64) = self.call(|c| {
+        let (fence, canary, written): (Vec<u8>, Vec<u8>, i64) = self.call(|c| {
             redis::Script::new(scripts::BEAT)
                 .key(keys.lease())
                 .key(keys.fence())
@@ -164,7 +199,8 @@ impl Session {
                 .arg(service.as_str())
                 .invoke(c)
         })?;
-        Ok(Beat { fence: fence.parse().ok(), canary: canary.parse().ok() })
+        let number = |text: &[u8]| std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+        Ok(Beat { fence: number(&fence), canary: number(&canary), unlisted: written == 2 })
     }
 
     /// Hands the lease back, if it is still ours.
@@ -176,15 +212,18 @@ impl Session {
         .map(drop)
     }
 
-    /// Removes index entries with a heartbeat before `before` and no descriptor any more (`ZRANGEBYSCORE`, `EXISTS`, `ZREM`).
+    /// Removes index entries with a heartbeat before `before` and no descriptor any more (`ZRANGEBYSCORE`, `EXISTS`,
+    /// `ZREM`): the oldest ones, as many as a start can spare time for.
     ///
     /// A service that comes back meanwhile enters the index again with its next heartbeat.
     pub fn prune_index(&mut self, before: UnixMs) -> Result<Vec<String>, StoreError> {
         let index = self.keys.index().to_owned();
-        self.call(|c| {
-            let mut old: Vec<String> = redis::cmd("ZRANGEBYSCORE").arg(&index).arg("-inf").arg(before).query(c)?;
+        let old: Vec<Vec<u8>> = self.call(|c| {
+            let mut oldest = redis::cmd("ZRANGEBYSCORE");
+            oldest.arg(&index).arg("-inf").arg(before).arg("LIMIT").arg(0).arg(PRUNED);
+            let mut old: Vec<Vec<u8>> = oldest.query(c)?;
             for at in (0..old.len()).rev() {
-                let descriptor = format!("{index}:{}", old[at]);
+                let descriptor = [index.as_bytes(), b":", &old[at]].concat();
                 if redis::cmd("EXISTS").arg(&descriptor).query::<bool>(c)? {
                     old.swap_remove(at);
                 }
@@ -193,15 +232,31 @@ impl Session {
                 redis::cmd("ZREM").arg(&index).arg(&old).query::<()>(c)?;
             }
             Ok(old)
-        })
+        })?;
+        Ok(old.iter().map(|name| shown(name)).collect())
     }
 
-    /// `@baseline` and `@canary`.
-    pub fn memory(&mut self) -> Result<(Option<Vec<u8>>, Option<u64>), StoreError> {
+    /// `@baseline` and `@canary`; none also where it is no string.
+    pub fn memory(&mut self) -> Result<Memory, StoreError> {
         let (baseline, canary) = (self.keys.baseline(), self.keys.canary());
-        let (baseline, canary): (Option<Vec<u8>>, Option<Vec<u8>>) =
-            self.call(|c| redis::cmd("MGET").arg(baseline).arg(canary).query(c))?;
-        Ok((baseline, canary.and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok())))
+        let (baseline, canary) = self.call(|c| redis::cmd("MGET").arg(baseline).arg(canary).query(c))?;
+        Ok(Memory { baseline, canary })
+    }
+
+    /// The service's descriptor as it stands there.
+    pub fn descriptor(&mut self) -> Result<Internal, StoreError> {
+        let key = self.keys.descriptor().to_owned();
+        self.call(|c| internal(c, &key))
+    }
+
+    /// Sets `@canary`, which holds `before`; false when the fence is no longer ours, or it holds something else.
+    pub fn set_canary(&mut self, epoch: Epoch, version: Version, before: Option<&[u8]>) -> Result<bool, StoreError> {
+        let (canary, fence) = (self.keys.canary(), self.keys.fence());
+        let (set, _): (i64, Vec<u8>) = self.call(|c| {
+            let script = redis::Script::new(scripts::SWAP);
+            script.key(canary).key(fence).arg(before.unwrap_or_default()).arg(version.0).arg(epoch.0).invoke(c)
+        })?;
+        Ok(set == 1)
     }
 
     /// Sets `@baseline`, while the fence is `epoch`, if it still holds `before`.
@@ -273,8 +328,9 @@ impl Session {
         })
     }
 
-    /// Walks all objects of the service; see [`RawHead`]. One may be named twice (`SCAN`).
-    pub fn scan_heads(&mut self, len: usize, each: impl FnMut(RawHead)) -> Result<(), StoreError> {
+    /// Walks all objects of the service: of each the first `len` bytes, and as many more as its id has; see [`RawHead`].
+    /// One may be named twice (`SCAN`). Returns what else stands below the service's prefix.
+    pub fn scan_heads(&mut self, len: usize, each: impl FnMut(RawHead)) -> Result<Strange, StoreError> {
         let keys = self.keys.clone();
         self.call(|c| scan(c, &keys, len, each))
     }

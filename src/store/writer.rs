@@ -15,6 +15,7 @@ use super::{
     Batch, FailureClass, StoreError, Target,
     batch::{EXEC_LEN, Touched, command},
     connection::Connection,
+    internal::is_wrong_type,
     keys::Keys,
     renew::{RenewBatch, Renewal},
     scripts,
@@ -153,7 +154,10 @@ impl Worker {
         command(&mut bytes, &[b"EXEC"]);
         connection.send_packed_command(&bytes).map_err(|e| self.target.failed(&e))?;
         for _ in 0..4 {
-            receive(&mut connection).map_err(|e| self.target.failed(&e))?;
+            match receive(&mut connection) {
+                Err(e) if !is_wrong_type(&e) => return Err(self.target.failed(&e)),
+                _ => {}
+            }
         }
         Ok(connection)
     }
@@ -215,8 +219,12 @@ impl Worker {
         let target = self.target.clone();
         let connection = self.connection()?;
         receive(connection).map_err(|e| target.failed(&e))?;
-        let fence = receive(connection).map_err(|e| target.failed(&e))?;
-        check_fence(&target, &fence, epoch)
+        match receive(connection) {
+            Ok(fence) => check_fence(&target, &fence, epoch),
+            // No string in its place: it was overwritten, and the next takeover puts a new one there.
+            Err(e) if is_wrong_type(&e) => Err(lost(&target)),
+            Err(e) => Err(target.failed(&e)),
+        }
     }
 
     /// Reads the answers to `MULTI`, the commands and `EXEC`.
@@ -237,9 +245,11 @@ impl Worker {
             }
             match answer.map_err(|e| target.failed(&e))? {
                 // Somebody changed the fence: another writer, or a flush.
-                Value::Nil => match redis::cmd("GET").arg(&fence).query(connection).map_err(|e| target.failed(&e))? {
-                    Value::Nil => Err(lost(&target)),
-                    _ => Err(fenced(&target)),
+                Value::Nil => match redis::cmd("GET").arg(&fence).query(connection) {
+                    Ok(Value::Nil) => Err(lost(&target)),
+                    Ok(_) => Err(fenced(&target)),
+                    Err(e) if is_wrong_type(&e) => Err(lost(&target)),
+                    Err(e) => Err(target.failed(&e)),
                 },
 
                 Value::Array(answers) => answers.into_iter().try_for_each(|v| match v {

@@ -147,3 +147,50 @@ fn after_max_stale_the_keys_are_left_to_expire() {
     sidecar.wait_for_objects(&redis, "hwinfo", 2);
     sidecar.stop().expect(0);
 }
+
+/// A server with two objects that another process wrote, whose baseline is gone; the source does not work any more.
+fn orphaned(descriptor_too: bool) -> (Redis, Ext) {
+    let redis = Redis::start();
+    let mut ext =
+        Ext::brisk(&redis).script("exec", "cat facts.ndjson").set("content.ttl", "3s").set("content.max_stale", "4s");
+    ext.write("facts.ndjson", &ndjson(&[record(1, 1), record(2, 1)]));
+    ext.once().expect(0);
+    ext.rescript("exit 3");
+    redis.cmd::<()>(&["DEL", "ralphext:v1:hwinfo:@baseline"]);
+    if descriptor_too {
+        redis.cmd::<()>(&["DEL", "ralphext:v1:hwinfo"]);
+    }
+    (redis, ext)
+}
+
+#[test]
+fn without_a_baseline_max_stale_counts_from_the_descriptors_last_success() {
+    let (redis, ext) = orphaned(false);
+    let mut sidecar: Running = ext.run();
+    sidecar.wait_for_objects(&redis, "hwinfo", 0);
+    sidecar.wait_until("the descriptor says so", || redis.descriptor("hwinfo")["status"] == "stale");
+    let descriptor = redis.descriptor("hwinfo");
+    assert!(descriptor["last_success_at"].is_string() && descriptor["as_of"].is_string(), "{descriptor:#}");
+    sidecar.stop().expect(0);
+}
+
+#[test]
+fn without_any_success_max_stale_counts_from_the_first_start() {
+    let (redis, ext) = orphaned(true);
+    let mut sidecar: Running = ext.run();
+    sidecar.wait_until("the baseline tells since when", || {
+        redis.get("ralphext:v1:hwinfo:@baseline").is_some_and(|text| text.contains("\"waiting_since\":1"))
+    });
+    assert_eq!(redis.count("hwinfo"), 2, "kept alive at first");
+    sidecar.wait_for_objects(&redis, "hwinfo", 0);
+    sidecar.wait_until("the descriptor says so", || redis.descriptor("hwinfo")["status"] == "stale");
+    sidecar.stop().expect(0);
+
+    let (redis, ext) = orphaned(true);
+    let begun = std::time::Instant::now();
+    while redis.count("hwinfo") > 0 {
+        ext.once().expect(3);
+        assert!(begun.elapsed() < crate::harness::DEADLINE, "`once` after `once` keeps them alive for ever");
+        std::thread::sleep(std::time::Duration::from_millis(300));
+    }
+}

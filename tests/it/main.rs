@@ -24,6 +24,8 @@ mod changes;
 mod faults;
 /// Whatever happens to the keys, they come back (how we know 5 and 6).
 mod healing;
+/// Whatever stands at the keys that ralphext keeps for itself.
+mod internal_keys;
 /// With keyspace events, at once.
 mod keyspace;
 /// One writer at a time.

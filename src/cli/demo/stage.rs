@@ -167,7 +167,9 @@ impl Stage {
     /// All objects of the service (`SCAN`, `GETRANGE`, `PTTL`); each has to have a head and a TTL.
     pub fn objects(&mut self, service: &ServiceName) -> Result<Objects, Failure> {
         let mut objects = Objects::new();
-        for raw in self.reader.heads(service, HEAD_MAX)? {
+        let mut found = Vec::new();
+        self.reader.heads(service, HEAD_MAX, |raw| found.push(raw))?;
+        for raw in found {
             let head = parse_head(&raw.head).map_err(|e| wrong(format!("object {} of {service}: {e}", raw.id)))?;
             let ttl_ms = u64::try_from(raw.pttl);
             let ttl_ms = ttl_ms.map_err(|_| wrong(format!("object {} of {service} has no TTL", raw.id)))?;

@@ -31,6 +31,8 @@ pub struct Baseline {
     pub last_success_at: UnixMs,
     /// From when the content is: when the source last told all of it, unix ms; 0 never.
     pub as_of: UnixMs,
+    /// From when `content.max_stale` counts while no pass was ever good, unix ms; 0 where one was.
+    pub waiting_since: UnixMs,
     /// The largest counts of the last 24 h, by the guard's clock.
     peaks: Peaks,
     /// The guard's clock at the last snapshot: unix ms, where no wall clock was ever wrong.
@@ -129,8 +131,20 @@ impl Baseline {
     pub fn read(text: &[u8], now: UnixMs) -> Result<Self, serde_json::Error> {
         let mut read = Self::parse(text)?;
         read.anchor(now);
-        (read.last_success_at, read.as_of) = (read.last_success_at.min(now), read.as_of.min(now));
+        for at in [&mut read.last_success_at, &mut read.as_of, &mut read.waiting_since] {
+            *at = now.min(*at);
+        }
         Ok(read)
+    }
+
+    /// From when a failing source's content grows stale, unix ms; 0 when that is not known.
+    pub fn stale_from(&self) -> UnixMs {
+        self.last_success_at.max(self.waiting_since)
+    }
+
+    /// The largest count of late; 0 when there was none.
+    pub fn usual(&self) -> u64 {
+        self.peaks.largest()
     }
 
     /// Goes on from what Redis holds; what this process knows of the time stays.

@@ -231,7 +231,7 @@ catalogue! {
     /// Failed uses of Redis that ended a pass or a try to become the writer, by class.
     redis_failures: By<Counter> = "ralphext_redis_failures_total", "class" in &[
         "unreachable", "timed_out", "credentials", "permission", "read_only", "failed_over", "full", "loading", "fenced", "data_lost",
-        "settings", "server",
+        "settings", "wrong_type", "server",
     ];
     /// Times that Redis was found flushed or rolled back; what differs is then written again.
     data_losses: Counter = "ralphext_data_losses_total";
