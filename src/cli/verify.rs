@@ -196,7 +196,16 @@ fn show_findings(found: &Verification) {
         let all: Vec<_> = found.findings.iter().filter(|finding| finding.kind == kind).collect();
         rows.extend(all.iter().take(SHOWN).map(|finding| {
             let name = finding.object_id.as_deref().unwrap_or(&finding.key);
-            vec![Cell::new(kind.as_str(), output::BAD), name.into(), finding.detail.as_str().into()]
+            let (word, style) = match finding.left {
+                Some(false) => ("mended: ", output::GOOD),
+                Some(true) => ("left: ", output::BAD),
+                None => ("", output::PLAIN),
+            };
+            vec![
+                Cell::new(kind.as_str(), output::BAD),
+                name.into(),
+                Cell::new(format!("{word}{}", finding.detail), style),
+            ]
         }));
         let more = found.counts.of(kind).saturating_sub(SHOWN as u64);
         if more > 0 {

@@ -53,6 +53,9 @@ pub struct Finding {
     pub key: String,
     /// How it shows.
     pub detail: String,
+    /// After a repair: whether it is still so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left: Option<bool>,
 }
 
 /// How many of each kind.
@@ -122,7 +125,7 @@ impl Findings {
         let kept = &mut self.kept[kind as usize];
         if kept.len() < KEPT {
             let key = format!("{}{id}", self.prefix);
-            kept.push(Finding { kind, object_id: Some(id.to_owned()), key, detail: detail() });
+            kept.push(Finding { kind, object_id: Some(id.to_owned()), key, detail: detail(), left: None });
         }
     }
 
@@ -134,6 +137,7 @@ impl Findings {
             object_id: None,
             key: String::from_utf8_lossy(key).chars().take(300).collect(),
             detail: "no object id, and no key of ours: left alone".to_owned(),
+            left: None,
         });
         self.kept[FindingKind::Foreign as usize].extend(found);
     }

@@ -7,8 +7,7 @@ use tracing::{info, warn};
 
 use super::engine::{Engine, Kind};
 use crate::{
-    envelope::{Ignore, open, parse_head, verify_hash},
-    model::{DigestPrefix, Version},
+    envelope::{Head, Ignore, Inspector},
     store::{KeyspaceEvents, News, StoreError},
 };
 
@@ -99,14 +98,16 @@ impl Engine {
         self.link.settle(&mut self.handler).await;
         // Pointers have been checked with the configuration.
         let ignore = Ignore::new(&self.settings.content.ignore).unwrap_or_default();
+        let mut inspector = Inspector::new(self.settings.name(), ignore);
         for slots in slots.chunks(LOOKED_AT) {
             let ids: Vec<String> = slots.iter().map(|s| self.handler.ledger.id(*s).as_ref().to_owned()).collect();
             let asked = ids.clone();
             let values = self.control(move |session| session.values(&asked)).await?;
             for ((slot, id), value) in slots.iter().zip(&ids).zip(values) {
                 let written = self.handler.ledger.written(*slot);
+                let is_written = |head: Head| (head.version, head.digest.prefix()) == written;
                 match value {
-                    Some(value) if self.is_value_of(&value, id, written, &ignore) => {}
+                    Some(value) if inspector.inspect(id, &value).is_ok_and(is_written) => {}
                     Some(_) => self.lose(*slot, "overwritten"),
                     // Left to expire: nothing that a pass could mend.
                     None if self.is_too_stale() => self.handler.ledger.set_broken(*slot),
@@ -115,14 +116,6 @@ impl Engine {
             }
         }
         Ok(())
-    }
-
-    fn is_value_of(&self, value: &[u8], id: &str, written: (Version, DigestPrefix), ignore: &Ignore) -> bool {
-        let Ok(head) = parse_head(value) else { return false };
-        (head.version, head.digest.prefix()) == written
-            && open(value).is_ok_and(|envelope| {
-                envelope.object_id == id && envelope.service == self.service() && verify_hash(&envelope, ignore).is_ok()
-            })
     }
 
     fn lose(&mut self, slot: u32, found: &str) {

@@ -184,9 +184,12 @@ impl Engine {
         self.tell_found(&mut survey, scope, &mut findings);
         let left = self.look_at_all(survey, scope, Findings::new(&prefix)).await?;
         (told.counts, told.remaining) = (findings.counts, Some(left.counts));
-        told.findings = left.told();
+        let after = |findings: Findings, left| {
+            findings.told().into_iter().map(move |finding| Finding { left: Some(left), ..finding })
+        };
+        told.findings = after(left, true).collect();
         let known: HashSet<String> = told.findings.iter().map(|finding| finding.key.clone()).collect();
-        told.findings.extend(findings.told().into_iter().filter(|finding| !known.contains(&finding.key)));
+        told.findings.extend(after(findings, false).filter(|finding| !known.contains(&finding.key)));
         told.findings.truncate(TOLD);
         Ok(told)
     }

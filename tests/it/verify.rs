@@ -93,6 +93,9 @@ fn every_kind_of_damage_is_found_and_mended() {
     let json = outcome.json();
     assert_eq!((&json["repaired"]["written"], &json["repaired"]["removed"]), (&json!(4), &json!(2)), "{outcome}");
     assert_eq!(json["remaining"]["foreign"], 2, "{outcome}");
+    for finding in json["findings"].as_array().expect("findings") {
+        assert_eq!(finding["left"], finding["kind"] == "foreign", "{finding}");
+    }
     let touched = watch.on_objects(&redis, "hwinfo", &["set", "del"]);
     assert_eq!(touched.len(), 6, "nothing sound is touched: {touched:?}");
     for foreign in ["no:id", "@other"] {
