@@ -9,12 +9,16 @@ use std::{
 use redis::{Cmd, FromRedisValue, Value, cmd};
 
 use super::{
-    FailureClass, Info, Keys, KeysOf, StoreError, Survey, Target, Walk, acl, connection::Connection, keys, walk::walk,
+    FailureClass, Info, Keys, KeysOf, Rights, StoreError, Survey, Target, Walk, acl, connection::Connection, keys,
+    walk::walk,
 };
 use crate::{model::ServiceName, settings};
 
 /// How often one answer is timed.
 const ROUNDS: usize = 7;
+/// Most bytes of a descriptor and of the other internal keys.
+const DESCRIPTOR: usize = 1 << 20;
+const MARK: usize = 256;
 /// Keys looked at to say whose the others are.
 const SAMPLE: usize = 200;
 
@@ -29,17 +33,6 @@ pub enum Transport {
     Loopback,
     /// TCP without TLS, to another one.
     Clear,
-}
-
-/// What the user may do (`ACL GETUSER`).
-#[derive(Debug, Clone, Default)]
-pub struct Rights {
-    /// As the server writes them: `+@all`.
-    pub commands: String,
-    /// Key patterns: `~*`.
-    pub keys: String,
-    /// Whether no password is needed.
-    pub no_password: bool,
 }
 
 /// What the server said. What is `None` was refused (and is named in `refused`), or is not known to it.
@@ -164,16 +157,27 @@ impl Examiner {
         })
     }
 
-    /// A service's own keys (`MGET`, `PTTL`); what is of another type counts as absent.
+    /// A service's own keys (`GETRANGE`, `PTTL`), as much of them as can be one of ours.
     pub fn marks(&mut self, service: &ServiceName) -> Result<Marks, StoreError> {
         let keys = Keys::new(&self.prefix, service);
-        let mget = cmd("MGET").arg(keys.descriptor()).arg(keys.lease()).arg(keys.fence()).arg(keys.canary()).to_owned();
-        let failed = |e: &redis::RedisError| self.target.failed(e);
-        let [descriptor, lease, fence, canary]: [Option<Vec<u8>>; 4] =
-            mget.query(&mut self.connection).map_err(|e| failed(&e))?;
-        let lease_left_ms = cmd("PTTL").arg(keys.lease()).query(&mut self.connection).map_err(|e| failed(&e))?;
-        let text = |bytes: Option<Vec<u8>>| bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        Ok(Marks { descriptor, lease: text(lease), lease_left_ms, fence: text(fence), canary: text(canary) })
+        let descriptor = self.begins(keys.descriptor(), DESCRIPTOR)?;
+        let mut text = |key: String| -> Result<Option<String>, StoreError> {
+            Ok(self.begins(&key, MARK)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+        };
+        let (lease, fence, canary) = (text(keys.lease())?, text(keys.fence())?, text(keys.canary())?);
+        let left = cmd("PTTL").arg(keys.lease()).query(&mut self.connection);
+        let lease_left_ms = left.map_err(|e| self.target.failed(&e))?;
+        Ok(Marks { descriptor, lease, lease_left_ms, fence, canary })
+    }
+
+    /// What a key's value begins with; none when there is none.
+    fn begins(&mut self, key: &str, most: usize) -> Result<Option<Vec<u8>>, StoreError> {
+        let question = cmd("GETRANGE").arg(key).arg(0).arg(most - 1).to_owned();
+        match question.query::<Vec<u8>>(&mut self.connection) {
+            Ok(bytes) => Ok((!bytes.is_empty()).then_some(bytes)),
+            Err(e) if e.code() == Some("WRONGTYPE") => Ok(Some(b"no string".to_vec())),
+            Err(e) => Err(self.target.failed(&e)),
+        }
     }
 
     /// Asks one question; none when it is refused, or not known to the server.
@@ -213,7 +217,7 @@ impl Examiner {
         let named = acl::username(self.target.settings()).unwrap_or_else(|| "default".to_owned());
         let user = self.ask("ACL WHOAMI", cmd("ACL").arg("WHOAMI"))?.unwrap_or(named);
         let told: Option<Value> = self.ask("ACL GETUSER", cmd("ACL").arg("GETUSER").arg(&user))?;
-        Ok((user, told.map(|value| rights(&value))))
+        Ok((user, told.map(|value| Rights::read(&value))))
     }
 
     /// What the walk sees of one service; none when it may not walk.
@@ -317,35 +321,6 @@ fn transport(settings: &settings::Redis) -> Transport {
     }
 }
 
-/// Reads an answer to `ACL GETUSER`: names and values in turn; keys are one text from Redis 7 on, a list before.
-fn rights(answer: &Value) -> Rights {
-    let mut rights = Rights::default();
-    let pairs: Vec<(&Value, &Value)> = match answer {
-        Value::Array(items) => items.chunks_exact(2).map(|pair| (&pair[0], &pair[1])).collect(),
-        Value::Map(pairs) => pairs.iter().map(|(name, value)| (name, value)).collect(),
-        _ => Vec::new(),
-    };
-    for (name, value) in pairs {
-        match texts(name).as_str() {
-            "commands" => rights.commands = texts(value),
-            "keys" => rights.keys = texts(value),
-            "flags" => rights.no_password = texts(value).split(' ').any(|flag| flag == "nopass"),
-            _ => {}
-        }
-    }
-    rights
-}
-
-/// Texts of an answer, in one.
-fn texts(value: &Value) -> String {
-    match value {
-        Value::BulkString(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-        Value::SimpleString(text) => text.clone(),
-        Value::Array(items) | Value::Set(items) => items.iter().map(texts).collect::<Vec<_>>().join(" "),
-        _ => String::new(),
-    }
-}
-
 /// Wall clock, unix ms.
 fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -370,28 +345,5 @@ mod tests {
         assert_eq!(of("redis://redis.example.org"), Transport::Clear);
         assert_eq!(of("rediss://redis.example.org"), Transport::Tls);
         assert_eq!(of("unix:///run/redis.sock"), Transport::Unix);
-    }
-
-    #[test]
-    fn rights_are_read_as_redis_6_and_7_tell_them() {
-        let text = |text: &str| Value::BulkString(text.as_bytes().to_vec());
-        let list = |words: &[&str]| Value::Array(words.iter().map(|word| text(word)).collect());
-        for keys in [text("~a ~b"), list(&["~a", "~b"])] {
-            let told = Value::Array(vec![
-                text("flags"),
-                list(&["on", "nopass"]),
-                text("passwords"),
-                list(&[]),
-                text("commands"),
-                text("+@all -keys"),
-                text("keys"),
-                keys,
-            ]);
-            let rights = rights(&told);
-            assert_eq!(
-                (rights.commands.as_str(), rights.keys.as_str(), rights.no_password),
-                ("+@all -keys", "~a ~b", true)
-            );
-        }
     }
 }

@@ -63,3 +63,9 @@ impl Findings {
         self.push(Severity::Serious, check, message, Some(hint.into()));
     }
 }
+
+/// The beginning of a long text.
+pub(super) fn clip(text: &str) -> String {
+    const MOST: usize = 60;
+    if text.chars().count() <= MOST { text.to_owned() } else { text.chars().take(MOST).chain(['…']).collect() }
+}

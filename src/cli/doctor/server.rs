@@ -1,6 +1,9 @@
 //! What the doctor says about a server. It must not ask it anything: it judges a found.
 
-use super::{super::output, finding::Findings};
+use super::{
+    super::output,
+    finding::{Findings, clip},
+};
 use crate::store::{Examination, Info, Rights, Survey, Transport};
 
 /// Share of memory in use from which on it is serious, and worth a warning, in percent.
@@ -265,12 +268,6 @@ fn events(f: &mut Findings, found: &Examination) {
 
 fn percent(part: u64, whole: u64) -> u64 {
     part.saturating_mul(100).checked_div(whole).unwrap_or(0)
-}
-
-/// The beginning of a long text.
-fn clip(text: &str) -> String {
-    const MOST: usize = 60;
-    if text.chars().count() <= MOST { text.to_owned() } else { text.chars().take(MOST).chain(['…']).collect() }
 }
 
 #[cfg(test)]

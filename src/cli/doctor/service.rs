@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     super::{output, status},
-    finding::Findings,
+    finding::{Findings, clip},
 };
 use crate::{
     registry::{Descriptor, Mode, ServiceStatus},
@@ -26,7 +26,7 @@ pub(super) fn judge(settings: &Settings, marks: &Marks, seen: Option<&KeysOf>, n
         None if marks.fence.is_none() && seen.is_none_or(|of| of.objects == 0) => {
             f.note("writer", "has never written here", "`ralphext once` or `ralphext run` begins");
         }
-        Some(Err(e)) => f.serious(
+        Some(Err(e)) => f.warn(
             "writer",
             format!("its descriptor is no service.v1: {e}"),
             "somebody else wrote it; a living writer mends it with its next heartbeat",
@@ -58,25 +58,18 @@ fn told(f: &mut Findings, descriptor: Option<&Descriptor>, now: u64) {
 }
 
 fn lease(f: &mut Findings, settings: &Settings, marks: &Marks) {
-    let Some(holder) = &marks.lease else { return };
+    let Some(holder) = marks.lease.as_deref().map(clip) else { return };
+    let cut = "the next writer that wants it cuts it down to writer.lease, and takes over if its holder is dead";
     let usual = u64::try_from(settings.writer.lease.0.as_millis()).unwrap_or(u64::MAX);
     match u64::try_from(marks.lease_left_ms) {
         // -2: it ran out between two questions.
         Err(_) if marks.lease_left_ms != -1 => {}
-        Err(_) => f.serious(
-            "lease",
-            format!("{holder} holds the lease for ever: no other writer can take over"),
-            format!("if that writer is dead, delete {}:@lease", base(settings)),
-        ),
-        Ok(left) if left > usual.saturating_mul(10).max(FAR_MS) => f.warn(
-            "lease",
-            format!(
-                "{holder} holds the lease for {}, and writer.lease is {}",
-                output::span(left),
-                settings.writer.lease
-            ),
-            format!("if that writer is dead, delete {}:@lease", base(settings)),
-        ),
+        Err(_) => f.warn("lease", format!("{holder} holds the lease for ever, as no writer does"), cut),
+        Ok(left) if left > usual.saturating_mul(10).max(FAR_MS) => {
+            let left = output::span(left);
+            let message = format!("{holder} holds the lease for {left}, and writer.lease is {}", settings.writer.lease);
+            f.warn("lease", message, cut);
+        }
         Ok(_) => f.ok("lease", format!("held by {holder}")),
     }
     if marks.fence.is_none() {
@@ -91,8 +84,8 @@ fn lease(f: &mut Findings, settings: &Settings, marks: &Marks) {
 fn mark(f: &mut Findings, check: &'static str, name: &str, text: Option<&str>, now: u64) {
     let Some(text) = text else { return };
     let Ok(number) = text.parse::<u64>() else {
-        let hint = "somebody else wrote it: delete it while no writer runs; it is made anew";
-        return f.serious(check, format!("{name} is {text:?}, which is no number"), hint);
+        let hint = "somebody else wrote it; its writer replaces it at its next heartbeat or start, and tells so";
+        return f.warn(check, format!("{name} is {:?}, which is no number", clip(text)), hint);
     };
     let ahead = number.saturating_sub(now);
     if ahead > FAR_MS {
@@ -100,7 +93,7 @@ fn mark(f: &mut Findings, check: &'static str, name: &str, text: Option<&str>, n
         f.warn(
             check,
             message,
-            "a clock was ahead, or somebody wrote it by hand: numbers go on from there, nothing is lost",
+            "a clock was ahead, or somebody wrote it by hand: numbers go on from there, or begin anew if it is years",
         );
     } else {
         f.ok(check, "sound");
@@ -112,7 +105,10 @@ fn keys(f: &mut Findings, settings: &Settings, of: &KeysOf) {
         Some(id) => f.warn(
             "ttl",
             format!("{} of {} objects never expire, such as {id}", of.without_ttl, of.objects),
-            "ralphext sets none without a TTL; its writer mends or removes them, at the latest with their next renewal",
+            format!(
+                "its writer mends them with their next renewal; `ralphext verify {} --repair` does it now",
+                settings.name()
+            ),
         ),
         None => f.ok("ttl", format!("{} objects, all with a TTL", of.objects)),
     }
@@ -136,9 +132,9 @@ pub(super) fn judge_others(found: &Examination, prefix: &str, configured: &BTree
     let mut missing: Vec<&str> = Vec::new();
     match &found.index {
         None => {}
-        Some(Index::Broken(cause)) => f.serious(
+        Some(Index::Broken(cause)) => f.warn(
             "index",
-            format!("{prefix}:v1 is no sorted set ({cause}): no writer can keep its heartbeat"),
+            format!("{prefix}:v1 is no index ({cause}): no service is listed"),
             format!("delete {prefix}:v1; every writer enters itself again"),
         ),
         Some(Index::Entries(entries)) => {
