@@ -9,16 +9,16 @@ use std::{
 use redis::{Cmd, FromRedisValue, Value, cmd};
 
 use super::{
-    FailureClass, Info, Keys, KeysOf, Rights, StoreError, Survey, Target, Walk, acl, connection::Connection, keys,
+    FailureClass, Info, Keys, KeysOf, Rights, StoreError, Survey, Target, Walk, acl,
+    connection::Connection,
+    internal::{Internal, internal},
+    keys,
     walk::walk,
 };
 use crate::{model::ServiceName, settings};
 
 /// How often one answer is timed.
 const ROUNDS: usize = 7;
-/// Most bytes of a descriptor and of the other internal keys.
-const DESCRIPTOR: usize = 1 << 20;
-const MARK: usize = 256;
 /// Keys looked at to say whose the others are.
 const SAMPLE: usize = 200;
 
@@ -92,7 +92,7 @@ pub struct Entry {
 #[derive(Debug, Default)]
 pub struct Marks {
     /// Its descriptor.
-    pub descriptor: Option<Vec<u8>>,
+    pub descriptor: Option<String>,
     /// Who holds the lease.
     pub lease: Option<String>,
     /// For how many ms still; -1 for ever.
@@ -157,27 +157,19 @@ impl Examiner {
         })
     }
 
-    /// A service's own keys (`GETRANGE`, `PTTL`), as much of them as can be one of ours.
+    /// A service's own keys (`GETRANGE`, `PTTL`), whatever stands there.
     pub fn marks(&mut self, service: &ServiceName) -> Result<Marks, StoreError> {
         let keys = Keys::new(&self.prefix, service);
-        let descriptor = self.begins(keys.descriptor(), DESCRIPTOR)?;
-        let mut text = |key: String| -> Result<Option<String>, StoreError> {
-            Ok(self.begins(&key, MARK)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+        let mut text = |key: &str| match internal(&mut self.connection, key).map_err(|e| self.target.failed(&e))? {
+            Internal::Missing => Ok(None),
+            Internal::Text(text) => Ok(Some(text)),
+            Internal::Odd(what) => Ok::<_, StoreError>(Some(what.to_owned())),
         };
-        let (lease, fence, canary) = (text(keys.lease())?, text(keys.fence())?, text(keys.canary())?);
+        let (descriptor, lease) = (text(keys.descriptor())?, text(&keys.lease())?);
+        let (fence, canary) = (text(&keys.fence())?, text(&keys.canary())?);
         let left = cmd("PTTL").arg(keys.lease()).query(&mut self.connection);
         let lease_left_ms = left.map_err(|e| self.target.failed(&e))?;
         Ok(Marks { descriptor, lease, lease_left_ms, fence, canary })
-    }
-
-    /// What a key's value begins with; none when there is none.
-    fn begins(&mut self, key: &str, most: usize) -> Result<Option<Vec<u8>>, StoreError> {
-        let question = cmd("GETRANGE").arg(key).arg(0).arg(most - 1).to_owned();
-        match question.query::<Vec<u8>>(&mut self.connection) {
-            Ok(bytes) => Ok((!bytes.is_empty()).then_some(bytes)),
-            Err(e) if e.code() == Some("WRONGTYPE") => Ok(Some(b"no string".to_vec())),
-            Err(e) => Err(self.target.failed(&e)),
-        }
     }
 
     /// Asks one question; none when it is refused, or not known to the server.

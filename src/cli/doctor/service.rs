@@ -21,7 +21,7 @@ const NAMES: usize = 5;
 pub(super) fn judge(settings: &Settings, marks: &Marks, seen: Option<&KeysOf>, now: u64) -> Findings {
     let mut findings = Findings::about(settings.name().as_str());
     let f = &mut findings;
-    let descriptor = marks.descriptor.as_deref().map(serde_json::from_slice::<Descriptor>);
+    let descriptor = marks.descriptor.as_deref().map(serde_json::from_str::<Descriptor>);
     match descriptor {
         None if marks.fence.is_none() && seen.is_none_or(|of| of.objects == 0) => {
             f.note("writer", "has never written here", "`ralphext once` or `ralphext run` begins");
