@@ -112,7 +112,8 @@ impl Speller {
         let text = match (number.is_f64(), self.choose(4)) {
             (false, 0) => format!("{number}.00"),
             (false, 1) => format!("{number}e+0"),
-            (false, 2) => format!("{number}0E-1"),
+            // JSON has no leading zeros.
+            (false, 2) if double != 0.0 => format!("{number}0E-1"),
             (true, 0) => format!("{double:e}"),
             (true, 1) => format!("{double:E}"),
             _ => number.to_string(),
