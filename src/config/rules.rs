@@ -166,6 +166,7 @@ impl<'a> Rules<'a> {
             ("redis.timeout", Some(redis.timeout), ms(10)),
             ("redis.sentinel.timeout", redis.sentinel.as_ref().map(|sentinel| sentinel.timeout), ms(10)),
             ("verify.every", verify.every, ms(100)),
+            ("verify.whole_every", Some(verify.whole_every), ms(100)),
         ];
         for (key, value, least) in least {
             if value.is_some_and(|value| value.0 < least) {

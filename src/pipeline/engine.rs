@@ -25,6 +25,7 @@ use super::{
     survey::Survey,
     sweep::Sweep,
     told::Told,
+    whole::Whole,
 };
 use crate::{
     decision::RenewalPolicy,
@@ -82,6 +83,7 @@ pub struct Engine {
     pub(super) handler: Handler,
     pub(super) link: Link,
     pub(super) sweep: Sweep,
+    pub(super) whole: Whole,
     pub(super) baseline: Baseline,
     /// What `@baseline` held when it was last looked at.
     pub(super) baseline_in_redis: Option<Vec<u8>>,
@@ -139,6 +141,7 @@ impl Engine {
             // Whatever has run down by more than a twentieth.
             _ => RenewalPolicy::Below(ttl_ms - ttl_ms / 20),
         };
+        let whole = Whole::new(&settings, ignore.clone());
         let handler = Handler::new(&settings, Sealer::new(settings.name(), ignore), output, policy);
         let keys = session.keys().clone();
         let link = Link::new(target.clone(), keys, ttl_ms, ticks(u128::from(ttl_ms)), metrics.clone())
@@ -147,6 +150,7 @@ impl Engine {
         let (lease, heartbeat) = (settings.writer.lease.0, settings.writer.heartbeat.0);
         Ok(Self {
             sweep: Sweep::new(settings.verify_every()),
+            whole,
             baseline: Baseline::default(),
             baseline_in_redis: None,
             descriptor: descriptor(&settings, kind, &token),

@@ -41,6 +41,7 @@ mod totals;
 mod verify;
 mod vet;
 mod volume;
+mod whole;
 
 use std::{
     sync::OnceLock,

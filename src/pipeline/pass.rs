@@ -272,12 +272,12 @@ impl Engine {
             return self.turn_stale();
         }
         let slots = self.sweep.step(&self.handler.ledger, elapsed);
-        if slots.is_empty() {
-            return;
+        if !slots.is_empty() {
+            // What is still in the batch under way has to be there before it is looked for.
+            self.flush().await;
+            self.link.renew(&mut self.handler, &slots).await;
         }
-        // What is still in the batch under way has to be there before it is looked for.
-        self.flush().await;
-        self.link.renew(&mut self.handler, &slots).await;
+        self.look_at_whole(elapsed).await;
     }
 
     /// A heartbeat's finding, as a failure of the link.

@@ -336,3 +336,24 @@ fn keys_put_in_objects_places_are_removed_and_other_keys_left_alone() {
     let outcome = ext.once_with(&records(29, 1)).expect(0);
     outcome.counts(&[("removed", 1)]);
 }
+
+#[test]
+fn content_changed_behind_an_intact_head_is_healed_by_a_look_at_the_whole_value() {
+    let redis = Redis::start();
+    let ext = Ext::brisk(&redis).set("verify.every", "1s").set("verify.whole_every", "1s");
+    ext.source(&records(30, 1));
+    let mut sidecar = ext.run();
+    sidecar.wait_for_objects(&redis, "hwinfo", 30);
+    sidecar.wait_for_passes(&redis, "hwinfo", 1);
+    let before = redis.object("hwinfo", "7");
+    let forged = before.raw.replace("host-00007", "evil-00007");
+    redis.cmd::<()>(&["SET", "ralphext:v1:hwinfo:7", &forged, "KEEPTTL"]);
+    sidecar.wait_until("it is as the source says", || {
+        redis.get("ralphext:v1:hwinfo:7").is_some_and(|raw| raw.contains("host-00007"))
+    });
+    assert!(redis.object("hwinfo", "7").version() > before.version());
+    sidecar.wait_for_passes(&redis, "hwinfo", 1);
+    assert_eq!(redis.objects("hwinfo").len(), 30);
+    assert_eq!(count(&sidecar, "a value was changed by somebody else: 7"), 1, "{}", sidecar.stderr());
+    sidecar.stop().expect(0);
+}

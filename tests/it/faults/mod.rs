@@ -5,6 +5,8 @@
 mod edges;
 /// A lagging replica becomes the primary (how we know 7).
 mod failover;
+/// Torn, hostile and random values put into the keyspace by hand (how we know 5).
+mod hostile;
 /// The sidecar is killed (how we know 2).
 mod kills;
 /// Sentinels make another server the master (how we know 3, with real failovers).
