@@ -30,7 +30,7 @@ use super::{
 use crate::{
     decision::RenewalPolicy,
     envelope::{Ignore, Sealer},
-    model::Epoch,
+    model::{Epoch, Version},
     registry::{Counts, Descriptor, LastError, ServiceStatus, Stamp},
     settings::Settings,
     store::{Acquired, BatchBuilder, FailureClass, Session, StoreError, Target},
@@ -103,6 +103,10 @@ pub struct Engine {
     pub(super) asked: Asked,
     /// Redis lost what only a whole snapshot from the pusher brings back.
     pub(super) resync: bool,
+    /// The highest version that was known to be in Redis under any epoch of this process.
+    pub(super) was_confirmed: Version,
+    /// Redis is behind that.
+    pub(super) is_rolled_back: bool,
     /// What the source said last of each object, with `source.spool`.
     pub(super) spool: SharedSpool,
     /// What is being told again out of the spool.
@@ -162,6 +166,8 @@ impl Engine {
             recovery: None,
             asked: Asked::default(),
             resync: false,
+            was_confirmed: Version(0),
+            is_rolled_back: false,
             spool: SharedSpool::default(),
             replay: None,
             spool_fails: false,
@@ -215,6 +221,7 @@ impl Engine {
         (self.pulse, self.heed, self.recovery) = (None, None, None);
         // A late answer to what was sent before would be taken for one of what comes now.
         self.link.settle(&mut self.handler).await;
+        self.was_confirmed = self.was_confirmed.max(self.link.confirmed);
         if self.kind != Kind::Plan {
             let lease_ms = self.settings.writer.lease.as_millis() as u64;
             let last = self.handler.epoch;
@@ -241,8 +248,9 @@ impl Engine {
         self.tell_live();
         self.meter();
         self.asked.begin_stretch();
-        // Without a spool nobody here knows what is missing.
-        self.resync |= self.is_push() && self.replay.is_none() && self.handler.ledger.broken() > 0;
+        // Without a spool nobody here knows what is missing, old, or back again.
+        let is_lost = self.handler.ledger.broken() > 0 || self.is_rolled_back;
+        self.resync |= self.is_push() && self.replay.is_none() && is_lost;
         Ok(Opened::Writer)
     }
 

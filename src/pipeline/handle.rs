@@ -283,12 +283,10 @@ impl Handler {
     fn write(&mut self, slot: u32, id: &str, digest: &Digest, raw: u64, now: Now) {
         let version = self.version(slot, now);
         let len = self.sealer.envelope_len(id, version, self.epoch);
-        if let Output::Batches { builder, ready } = &mut self.output {
+        if let Output::Batches { builder, .. } = &mut self.output {
             let (sealer, epoch) = (&self.sealer, self.epoch);
             builder.set(slot, id, len, |out| sealer.write(out, id, version, epoch, now.unix_ms));
-            if builder.is_full() {
-                ready.push(builder.take(version));
-            }
+            self.output.flush(&mut self.clock, true);
         }
         self.counts.set += 1;
         self.ledger.set_written(slot, version, digest.prefix(), raw, now.tick.saturating_add(self.ttl_ticks));
@@ -331,6 +329,8 @@ impl Handler {
         if let Some(slot) = self.ledger.find(id) {
             self.remove_slot(slot);
         } else {
+            // The spool may know it.
+            self.kept.iter_mut().for_each(|kept| kept.remove(id));
             self.counts.skipped += 1;
         }
     }
@@ -344,11 +344,9 @@ impl Handler {
         self.counts.removes += 1;
         self.removed.iter_mut().for_each(|removed| removed.push((slot, id.clone())));
         match &mut self.output {
-            Output::Batches { builder, ready } => {
+            Output::Batches { builder, .. } => {
                 builder.remove(slot, &id);
-                if builder.is_full() {
-                    ready.push(builder.take(self.clock.last()));
-                }
+                self.output.flush(&mut self.clock, true);
                 // Broken until then: content that comes meanwhile is written, not taken for unchanged.
                 self.ledger.set_broken(slot);
             }

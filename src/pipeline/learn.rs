@@ -47,6 +47,9 @@ impl Engine {
     async fn take_canary(&mut self, found: Option<Vec<u8>>) -> Result<(), StoreError> {
         let known = canary(found.as_deref(), super::now());
         self.link.confirmed = known.unwrap_or_default();
+        // What was known to be there is not any more, be it that something removed is back.
+        self.is_rolled_back = self.link.confirmed < self.was_confirmed;
+        self.was_confirmed = self.link.confirmed;
         let (epoch, last) = (self.handler.epoch, self.handler.clock.last());
         if known.is_some() || self.kind == Kind::Plan || last == Version(0) {
             return Ok(());

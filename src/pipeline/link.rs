@@ -44,7 +44,6 @@ pub struct Link {
     pub booked: Booked,
     /// The highest version known to be in Redis.
     pub confirmed: Version,
-    sent: Version,
     metrics: Arc<ServiceMetrics>,
 }
 
@@ -70,7 +69,6 @@ impl Link {
             failed: None,
             booked: Booked::default(),
             confirmed: Version(0),
-            sent: Version(0),
             metrics,
         })
     }
@@ -83,17 +81,16 @@ impl Link {
     /// Begins anew under `epoch`; nothing may be under way. What is in Redis is not known any more.
     pub async fn open(&mut self, epoch: Epoch) {
         self.failed = None;
-        (self.confirmed, self.sent) = (Version(0), Version(0));
+        self.confirmed = Version(0);
         // The thread lives as long as this sender; see Writer.
         let _ = self.writer.jobs.send(Job::Open(epoch)).await;
     }
 
-    /// Sends `batches`, whose highest version is `highest`; waits while too many are under way.
-    pub async fn write(&mut self, handler: &mut Handler, batches: Vec<Batch>, highest: Version) {
+    /// Sends `batches`; waits while too many are under way.
+    pub async fn write(&mut self, handler: &mut Handler, batches: Vec<Batch>) {
         for batch in batches {
             self.send(handler, Job::Write(batch)).await;
         }
-        self.sent = highest;
     }
 
     /// Jobs sent so far.
@@ -146,9 +143,6 @@ impl Link {
         while self.in_flight > 0 {
             self.receipt(handler).await;
         }
-        if self.failed.is_none() {
-            self.confirmed = self.sent.max(self.confirmed);
-        }
     }
 
     fn book(&mut self, handler: &mut Handler, receipt: Receipt) {
@@ -157,6 +151,7 @@ impl Link {
         match receipt {
             Receipt::Written { touched, took, result: Ok(()) } => {
                 metrics.batch_duration.of("write").observe(took);
+                self.confirmed = self.confirmed.max(touched.highest);
                 self.booked.written += touched.sets.len() as u64;
                 self.booked.removed += touched.removes.len() as u64;
                 self.booked.bytes_written += touched.value_bytes;

@@ -295,7 +295,7 @@ impl Engine {
 
     /// Ends the batch under way and sends it.
     pub(super) async fn flush(&mut self) {
-        self.handler.output.flush(self.handler.clock.last());
+        self.handler.output.flush(&mut self.handler.clock, false);
         self.send_ready().await;
         self.asked.all_sent(self.link.jobs());
     }
@@ -308,8 +308,7 @@ impl Engine {
             ready.iter().for_each(|batch| heed.sent(batch.sets()));
         }
         if !ready.is_empty() {
-            let highest = self.handler.clock.last();
-            self.link.write(&mut self.handler, ready, highest).await;
+            self.link.write(&mut self.handler, ready).await;
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     decision::{Known, Verdict, WriteReason},
-    model::Version,
+    model::Clock,
     store::{Batch, BatchBuilder},
 };
 
@@ -82,11 +82,15 @@ impl Output {
         plan.add(Planned { object_id: id.to_owned(), action, reason: reason(verdict) });
     }
 
-    /// Ends the batch under way, if anything is in it.
-    pub(super) fn flush(&mut self, highest: Version) {
+    /// Ends the batch under way, if anything is in it; with `full` only if nothing more fits into it.
+    ///
+    /// One that only removes takes a version too: the canary has to tell that Redis lost it.
+    pub(super) fn flush(&mut self, clock: &mut Clock, full: bool) {
         if let Self::Batches { builder, ready } = self
             && !builder.is_empty()
+            && (!full || builder.is_full())
         {
+            let highest = if builder.has_values() { clock.last() } else { clock.next(super::now().unix_ms) };
             ready.push(builder.take(highest));
         }
     }

@@ -16,6 +16,8 @@ pub struct Touched {
     pub removes: Vec<u32>,
     /// Bytes of values set.
     pub value_bytes: u64,
+    /// What the canary is after them.
+    pub highest: Version,
 }
 
 /// Writes and removals that become visible together, or not at all.
@@ -118,6 +120,7 @@ impl BatchBuilder {
         let mut batch = std::mem::replace(&mut self.batch, empty(&self.preamble, self.max_bytes));
         command(&mut batch.bytes, &[b"SET", self.canary.as_bytes(), highest.0.to_string().as_bytes()]);
         batch.commands += 1;
+        batch.touched.highest = highest;
         batch
     }
 }

@@ -1,7 +1,7 @@
 //! An extension that pushes: HTTP/1.1 by hand, so that a request can also be torn. It must not know what an answer means.
 
 use std::{
-    io::{Read, Write},
+    io::{self, Read, Write},
     net::TcpStream,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
@@ -51,7 +51,7 @@ impl Answered {
 }
 
 impl Pusher {
-    fn connect(&self) -> std::io::Result<Box<dyn Wire>> {
+    fn connect(&self) -> io::Result<Box<dyn Wire>> {
         Ok(match self {
             Self::Unix(path) => {
                 let stream = UnixStream::connect(path as &Path)?;
@@ -74,20 +74,27 @@ impl Pusher {
     /// One request with its answer; `headers` are whole lines.
     #[track_caller]
     pub fn ask(&self, request: &str, headers: &[&str], body: &[u8]) -> Answered {
-        let mut wire = self.connect().expect("somebody listens");
+        self.try_ask(request, headers, body).unwrap_or_else(|e| panic!("{request}: {e}"))
+    }
+
+    /// As [`Pusher::ask`], where the other side may go away at any moment.
+    pub fn try_ask(&self, request: &str, headers: &[&str], body: &[u8]) -> io::Result<Answered> {
+        let torn = |answer: &str| io::Error::other(format!("no answer: {answer:?}"));
+        let mut wire = self.connect()?;
         let mut text =
             format!("{request} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
         headers.iter().for_each(|line| text.push_str(&format!("{line}\r\n")));
-        wire.write_all(format!("{text}\r\n").as_bytes()).expect("the head");
+        wire.write_all(format!("{text}\r\n").as_bytes())?;
         // Refused early, it may close before it has read everything.
         let _ = wire.write_all(body);
         let mut answer = Vec::new();
-        let read = wire.read_to_end(&mut answer);
+        // Whatever it did after an answer.
+        let _ = wire.read_to_end(&mut answer);
         let answer = String::from_utf8_lossy(&answer).into_owned();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {read:?} {answer:?}"));
-        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
-        let json = serde_json::from_str(body).unwrap_or_else(|e| panic!("no JSON: {e}: {answer}"));
-        Answered { status, head: head.to_owned(), json }
+        let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(|| torn(&answer))?;
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or_else(|| torn(&answer))?;
+        let json = serde_json::from_str(body).map_err(|_| torn(&answer))?;
+        Ok(Answered { status, head: head.to_owned(), json })
     }
 
     /// `PUT /v1/objects/<id>` of JSON.
