@@ -1,18 +1,27 @@
 //! Keeps what a source that tells changes said last of each object, over crashes of the process and losses in Redis: one
 //! file a service, in which every commit is whole or not there. It must not know Redis, nor what a record means.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ops::Bound::{Excluded, Unbounded},
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
-use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, Table, TableDefinition};
 
-use crate::model::{ServiceName, Version};
+use crate::model::{ServiceName, UnixMs, Version};
 
 /// By object id: the record as the source said it.
 const RECORDS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("records.v1");
+/// By object id: when the source removed it, unix ms. A copy of Redis from before may bring it back.
+const REMOVED: TableDefinition<'_, &str, u64> = TableDefinition::new("removed.v1");
 /// Numbers under a name.
 const MARKS: TableDefinition<'_, &str, u64> = TableDefinition::new("marks.v1");
 /// No version written to Redis out of this spool is greater than this.
 const MARK: &str = "version";
+/// How often removals that are too old to matter are forgotten.
+const FORGET_EVERY_MS: u64 = 3_600_000;
 
 /// Why a spool could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +45,16 @@ pub type Change = (String, Option<Vec<u8>>);
 pub struct Spool {
     path: PathBuf,
     database: Database,
+    /// How long removals are kept.
+    keep_removed_ms: u64,
+    forgot_at: AtomicU64,
+}
+
+/// What is written to in one commit.
+struct Tables<'t> {
+    records: Table<'t, &'static str, &'static [u8]>,
+    removed: Table<'t, &'static str, u64>,
+    marks: Table<'t, &'static str, u64>,
 }
 
 impl std::fmt::Debug for Spool {
@@ -45,19 +64,21 @@ impl std::fmt::Debug for Spool {
 }
 
 impl Spool {
-    /// Opens `<folder>/<service>.redb`, or makes it. One process at a time can have it open.
+    /// Opens `<folder>/<service>.redb`, or makes it. One process at a time can have it open. Removals are remembered for
+    /// `keep_removed`: as long as a value can live on in an old copy of Redis.
     ///
     /// # Errors
     /// When the folder cannot be written to, another process has the file open, or it is no spool.
-    pub fn open(folder: &Path, service: &ServiceName) -> Result<Self, SpoolError> {
+    pub fn open(folder: &Path, service: &ServiceName, keep_removed: Duration) -> Result<Self, SpoolError> {
         let path = folder.join(format!("{service}.redb"));
         let failed = |cause: String| SpoolError { path: path.clone(), cause };
         std::fs::create_dir_all(folder).map_err(|e| failed(e.to_string()))?;
         // Small: what is hot is in the kernel's page cache anyway.
         let database = Database::builder().set_cache_size(4 << 20).create(&path).map_err(|e| failed(e.to_string()))?;
-        let spool = Self { path: path.clone(), database };
+        let keep_removed_ms = u64::try_from(keep_removed.as_millis()).unwrap_or(u64::MAX);
+        let spool = Self { path: path.clone(), database, keep_removed_ms, forgot_at: AtomicU64::new(0) };
         // Tables come to be by the first write; without one, reading fails.
-        spool.write(|_, _| Ok(()))?;
+        spool.write(|_| Ok(()))?;
         Ok(spool)
     }
 
@@ -66,42 +87,61 @@ impl Spool {
     /// # Errors
     /// When the disk fails or is full; then none of them is there.
     pub fn commit(&self, changes: &[Change], mark: Version) -> Result<(), SpoolError> {
-        self.write(|records, marks| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.commit_at(changes, mark, now.as_millis() as UnixMs)
+    }
+
+    fn commit_at(&self, changes: &[Change], mark: Version, now: UnixMs) -> Result<(), SpoolError> {
+        let is_due = now.abs_diff(self.forgot_at.load(Relaxed)) > FORGET_EVERY_MS;
+        self.write(|tables| {
             for (id, record) in changes {
+                let id = id.as_str();
                 match record {
-                    Some(record) => drop(records.insert(id.as_str(), record.as_slice())?),
-                    None => drop(records.remove(id.as_str())?),
+                    Some(record) => {
+                        tables.records.insert(id, record.as_slice())?;
+                        tables.removed.remove(id)?;
+                    }
+                    None => {
+                        tables.records.remove(id)?;
+                        tables.removed.insert(id, now)?;
+                    }
                 }
             }
-            let before = marks.get(MARK)?.map_or(0, |mark| mark.value());
-            marks.insert(MARK, mark.0.max(before)).map(drop)
-        })
+            if is_due {
+                tables.removed.retain(|_, at| now.saturating_sub(at) <= self.keep_removed_ms)?;
+            }
+            let before = tables.marks.get(MARK)?.map_or(0, |mark| mark.value());
+            tables.marks.insert(MARK, mark.0.max(before)).map(drop)
+        })?;
+        if is_due {
+            self.forgot_at.store(now, Relaxed);
+        }
+        Ok(())
     }
 
     /// The highest version that may be in Redis from this spool.
     pub fn mark(&self) -> Result<Version, SpoolError> {
-        self.read(|_, marks| Ok(Version(marks.get(MARK)?.map_or(0, |mark| mark.value()))))
+        self.read(MARKS, |marks| Ok(Version(marks.get(MARK)?.map_or(0, |mark| mark.value()))))
     }
 
     /// Number of records.
     pub fn len(&self) -> Result<u64, SpoolError> {
-        self.read(|records, _| records.len())
+        self.read(RECORDS, |records| records.len())
     }
 
-    /// Whether nothing is kept.
+    /// Whether neither a record nor a removal is kept.
     pub fn is_empty(&self) -> Result<bool, SpoolError> {
-        self.len().map(|len| len == 0)
+        Ok(self.len()? == 0 && self.read(REMOVED, |removed| removed.is_empty())?)
     }
 
     /// The committed record of `id`.
     pub fn get(&self, id: &str) -> Result<Option<Vec<u8>>, SpoolError> {
-        self.read(|records, _| Ok(records.get(id)?.map(|record| record.value().to_vec())))
+        self.read(RECORDS, |records| Ok(records.get(id)?.map(|record| record.value().to_vec())))
     }
 
     /// The committed records behind `after` in the order of their ids, some more than `bytes` at the most; empty at the end.
     pub fn page(&self, after: &str, bytes: usize) -> Result<Vec<(String, Vec<u8>)>, SpoolError> {
-        use std::ops::Bound::{Excluded, Unbounded};
-        self.read(|records, _| {
+        self.read(RECORDS, |records| {
             let (mut page, mut size) = (Vec::new(), 0);
             for entry in records.range::<&str>((Excluded(after), Unbounded))? {
                 let (id, record) = entry?;
@@ -115,19 +155,21 @@ impl Spool {
         })
     }
 
-    fn write(
-        &self,
-        change: impl FnOnce(
-            &mut redb::Table<'_, &str, &[u8]>,
-            &mut redb::Table<'_, &str, u64>,
-        ) -> redb::Result<(), redb::StorageError>,
-    ) -> Result<(), SpoolError> {
+    /// Ids behind `after` that were removed and may come back, in order, at most `count`; empty at the end.
+    pub fn removed(&self, after: &str, count: usize) -> Result<Vec<String>, SpoolError> {
+        self.read(REMOVED, |removed| {
+            let behind = removed.range::<&str>((Excluded(after), Unbounded))?.take(count);
+            behind.map(|entry| Ok(entry?.0.value().to_owned())).collect()
+        })
+    }
+
+    fn write(&self, change: impl FnOnce(&mut Tables<'_>) -> Result<(), redb::StorageError>) -> Result<(), SpoolError> {
         let run = || -> Result<(), redb::Error> {
             let transaction = self.database.begin_write()?;
             {
-                let mut records = transaction.open_table(RECORDS)?;
-                let mut marks = transaction.open_table(MARKS)?;
-                change(&mut records, &mut marks)?;
+                let records = transaction.open_table(RECORDS)?;
+                let (removed, marks) = (transaction.open_table(REMOVED)?, transaction.open_table(MARKS)?);
+                change(&mut Tables { records, removed, marks })?;
             }
             transaction.commit()?;
             Ok(())
@@ -135,18 +177,12 @@ impl Spool {
         run().map_err(|e| self.failed(&e))
     }
 
-    fn read<T>(
+    fn read<T, V: redb::Value + 'static>(
         &self,
-        look: impl FnOnce(
-            &redb::ReadOnlyTable<&str, &[u8]>,
-            &redb::ReadOnlyTable<&str, u64>,
-        ) -> Result<T, redb::StorageError>,
+        table: TableDefinition<'_, &'static str, V>,
+        look: impl FnOnce(&redb::ReadOnlyTable<&'static str, V>) -> Result<T, redb::StorageError>,
     ) -> Result<T, SpoolError> {
-        let run = || -> Result<T, redb::Error> {
-            let transaction = self.database.begin_read()?;
-            let (records, marks) = (transaction.open_table(RECORDS)?, transaction.open_table(MARKS)?);
-            Ok(look(&records, &marks)?)
-        };
+        let run = || -> Result<T, redb::Error> { Ok(look(&self.database.begin_read()?.open_table(table)?)?) };
         run().map_err(|e| self.failed(&e))
     }
 
@@ -163,6 +199,8 @@ mod tests {
         (id.to_owned(), Some(record.as_bytes().to_vec()))
     }
 
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+
     fn name() -> ServiceName {
         ServiceName::new("hwinfo").expect("a name")
     }
@@ -170,23 +208,43 @@ mod tests {
     #[test]
     fn what_was_committed_is_there_afterwards_and_the_mark_never_falls() {
         let folder = tempfile::tempdir().expect("a folder");
-        let spool = Spool::open(folder.path(), &name()).expect("it opens");
+        let spool = Spool::open(folder.path(), &name(), DAY).expect("it opens");
         assert!(spool.is_empty().expect("it reads"));
         let first = [put("1", "{\"id\":1}"), put("2", "{\"id\":2}"), put("1", "{\"id\":1,\"content\":2}")];
         spool.commit(&first, Version(7)).expect("it commits");
         let second = [("2".to_owned(), None), put("4", "{}")];
         spool.commit(&second, Version(5)).expect("it commits");
         drop(spool);
-        let spool = Spool::open(folder.path(), &name()).expect("it opens again");
+        let spool = Spool::open(folder.path(), &name(), DAY).expect("it opens again");
         assert_eq!((spool.len().expect("it reads"), spool.mark().expect("it reads")), (2, Version(7)));
         assert_eq!(spool.get("1").expect("it reads").as_deref(), Some(&b"{\"id\":1,\"content\":2}"[..]));
         assert_eq!(spool.get("2").expect("it reads"), None);
     }
 
     #[test]
+    fn removals_are_remembered_for_a_while_and_until_the_object_is_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let spool = Spool::open(folder.path(), &name(), DAY).expect("it opens");
+        let day = DAY.as_millis() as u64;
+        let gone = |ids: &[&str], now| {
+            let changes: Vec<Change> = ids.iter().map(|id| ((*id).to_owned(), None)).collect();
+            spool.commit_at(&changes, Version(1), now).expect("it commits");
+        };
+        gone(&["1", "2", "3"], 10 * day);
+        spool.commit_at(&[put("2", "{}")], Version(2), 10 * day).expect("it commits");
+        assert_eq!(spool.removed("", 10).expect("it reads"), ["1", "3"]);
+        assert_eq!(spool.removed("1", 1).expect("it reads"), ["3"]);
+        gone(&["4"], 11 * day);
+        assert_eq!(spool.removed("", 10).expect("it reads"), ["1", "3", "4"]);
+        gone(&["2"], 11 * day + FORGET_EVERY_MS + 1);
+        assert_eq!(spool.removed("", 10).expect("it reads"), ["2", "4"]);
+        assert!(!spool.is_empty().expect("it reads"));
+    }
+
+    #[test]
     fn pages_name_each_record_once() {
         let folder = tempfile::tempdir().expect("a folder");
-        let spool = Spool::open(folder.path(), &name()).expect("it opens");
+        let spool = Spool::open(folder.path(), &name(), DAY).expect("it opens");
         let all: Vec<Change> = (0..1000).map(|id| put(&id.to_string(), &"x".repeat(100))).collect();
         spool.commit(&all, Version(1)).expect("it commits");
         let (mut after, mut seen) = (String::new(), std::collections::BTreeSet::new());
@@ -203,12 +261,12 @@ mod tests {
     #[test]
     fn a_second_process_and_a_file_of_others_are_refused() {
         let folder = tempfile::tempdir().expect("a folder");
-        let first = Spool::open(folder.path(), &name()).expect("it opens");
-        let error = Spool::open(folder.path(), &name()).expect_err("it is in use");
+        let first = Spool::open(folder.path(), &name(), DAY).expect("it opens");
+        let error = Spool::open(folder.path(), &name(), DAY).expect_err("it is in use");
         assert!(error.to_string().contains("hwinfo.redb"), "{error}");
         drop(first);
         std::fs::write(folder.path().join("other.redb"), "not a spool").expect("a file");
         let other = ServiceName::new("other").expect("a name");
-        assert!(Spool::open(folder.path(), &other).is_err());
+        assert!(Spool::open(folder.path(), &other, DAY).is_err());
     }
 }

@@ -33,8 +33,10 @@ pub(super) struct Replay {
 
 #[derive(Debug)]
 enum What {
-    /// Everything behind this id.
+    /// Every record behind this id, then every removal.
     All(String),
+    /// Every removal behind this id.
+    Removed(String),
     /// These objects.
     These(Vec<u32>),
 }
@@ -50,9 +52,10 @@ impl Engine {
     pub(super) fn open_spool(&mut self) {
         let Some(folder) = self.settings.source.spool.clone().filter(|_| self.kind == Kind::Run) else { return };
         let service = self.settings.name().clone();
+        let ttl = self.settings.content.ttl.0;
         let mut shared = lock(&self.spool);
         if shared.is_none() {
-            match block_in_place(|| Spool::open(&folder, &service)) {
+            match block_in_place(|| Spool::open(&folder, &service, ttl)) {
                 Ok(spool) => *shared = Some(spool),
                 Err(e) => {
                     self.live.metrics.spool_usable.set_flag(false);
@@ -63,9 +66,9 @@ impl Engine {
         }
         let Some(spool) = shared.as_ref() else { return };
         self.live.metrics.spool_usable.set_flag(true);
-        match block_in_place(|| Ok((spool.mark()?, spool.len()?))) {
-            Ok((_, 0)) => {}
-            Ok((mark, records)) => {
+        match block_in_place(|| Ok((spool.mark()?, spool.len()?, spool.is_empty()?))) {
+            Ok((.., true)) => {}
+            Ok((mark, records, false)) => {
                 info!(service = service.as_str(), records, "the spool has {records} records: they are told again");
                 self.replay = Some(Replay { what: What::All(String::new()), mark });
             }
@@ -122,7 +125,7 @@ impl Engine {
         self.link.settle(&mut self.handler).await;
         let missing = self.handler.ledger.broken();
         // After a start the source says everything again by itself.
-        if matches!(replay.what, What::All(_)) || missing == 0 {
+        if !matches!(replay.what, What::These(_)) || missing == 0 {
             return true;
         }
         warn!(
@@ -171,8 +174,20 @@ impl Replay {
                     if let Some((last, _)) = page.last() {
                         after.clone_from(last);
                     }
-                    let is_over = page.is_empty();
-                    (page, is_over)
+                    if page.is_empty() {
+                        self.what = What::Removed(String::new());
+                        continue;
+                    }
+                    (page, false)
+                }
+                What::Removed(after) => {
+                    let ids = spool.removed(after, LOOKED_UP)?;
+                    if let Some(last) = ids.last() {
+                        after.clone_from(last);
+                    }
+                    let is_over = ids.is_empty();
+                    let is_there = |id: &String| handler.ledger.find(id).is_some();
+                    (ids.into_iter().filter(is_there).map(removal).collect(), is_over)
                 }
                 What::These(slots) => {
                     let mut found = Vec::new();
@@ -202,6 +217,13 @@ impl Replay {
             None => true,
         }
     }
+}
+
+/// The record that removes an object.
+fn removal(id: String) -> (String, Vec<u8>) {
+    // Ids need no escapes.
+    let record = format!("{{\"id\":\"{id}\",\"deleted\":true}}").into_bytes();
+    (id, record)
 }
 
 fn block(records: impl Iterator<Item = (String, Vec<u8>)>) -> Block {

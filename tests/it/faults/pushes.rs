@@ -303,6 +303,13 @@ fn what_was_answered_with_200_is_in_redis_whatever_fails() {
 }
 
 #[test]
+fn what_was_answered_comes_back_out_of_the_spool_whatever_is_lost() {
+    let figures = Figures::begin("pushes with a spool", 8, 100);
+    let lost = ["flush", "restart empty", "restart old"];
+    run(figures, true, &[&["kill", "reset", "freeze", "partition", "answers lost"], lost.as_slice()].concat());
+}
+
+#[test]
 fn without_a_spool_a_snapshot_is_wanted_when_redis_goes_back_be_it_by_a_single_removal() {
     let mut redis = Redis::start();
     let ext = Ext::brisk(&redis).unset("source.path").set("source.kind", "push").set("source.listen", "unix:push.sock");
