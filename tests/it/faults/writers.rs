@@ -69,25 +69,37 @@ enum Place {
     BeforeFenceIsAnswered,
 }
 
+/// The holder of the lease, stopped by its proxy where `place` says.
+fn catch(stage: &Stage, figures: &mut Figures, writers: &[Writer], place: Place) -> usize {
+    loop {
+        let mut found = None;
+        eventually("one of them holds the lease", || {
+            found = holder(&stage.redis, writers);
+            found.is_some()
+        });
+        let caught = found.expect("waited for");
+        figures.sleep_up_to(300);
+        let proxy = &writers[caught].proxy;
+        match place {
+            Place::Anywhere => return caught,
+            Place::BeforeExecArrives => proxy.trap(Way::Up, EXEC, 0, Act::Hold),
+            Place::BeforeFenceIsAnswered => proxy.trap(Way::Down, &fence_answered(&stage.redis), 0, Act::Hold),
+        }
+        // On a slow machine the lease may have moved on meanwhile: then no batch comes by here any more.
+        eventually("the proxy holds something back", || {
+            proxy.is_held() || holder(&stage.redis, writers).is_some_and(|holder| holder != caught)
+        });
+        if proxy.is_held() {
+            return caught;
+        }
+        proxy.disarm();
+    }
+}
+
 fn pause_one(stage: &Stage, figures: &mut Figures, writers: &mut [Writer]) {
-    let mut found = None;
-    eventually("one of them holds the lease", || {
-        found = holder(&stage.redis, writers);
-        found.is_some()
-    });
-    let paused = found.expect("waited for");
     let place = [Place::Anywhere, Place::BeforeExecArrives, Place::BeforeFenceIsAnswered][figures.rng.usize(0..3)];
     figures.fault(&format!("{place:?}"));
-    figures.sleep_up_to(300);
-    let proxy = &writers[paused].proxy;
-    match place {
-        Place::Anywhere => {}
-        Place::BeforeExecArrives => proxy.trap(Way::Up, EXEC, 0, Act::Hold),
-        Place::BeforeFenceIsAnswered => proxy.trap(Way::Down, &fence_answered(&stage.redis), 0, Act::Hold),
-    }
-    if !matches!(place, Place::Anywhere) {
-        proxy.wait_until_held();
-    }
+    let paused = catch(stage, figures, writers, place);
     let (pid, stood_by) = (writers[paused].process.pid(), writers[paused].stood_by());
     signal(pid, "STOP");
     let since = now();

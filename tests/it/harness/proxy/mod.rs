@@ -155,6 +155,12 @@ impl Proxy {
         self.shared.sprung.load(Relaxed)
     }
 
+    /// Takes back a trap that has not acted, and lets go what one that acted holds.
+    pub fn disarm(&self) {
+        *self.shared.trap.lock().expect("the trap") = None;
+        self.release();
+    }
+
     /// Waits until a trap holds something back.
     #[track_caller]
     pub fn wait_until_held(&self) {
