@@ -97,6 +97,8 @@ pub struct Engine {
     pub(super) lost_lines: Budget,
     /// A stream is silent for too long, and that was told.
     pub(super) silent: bool,
+    /// The last snapshot of a stream was not believed.
+    pub(super) refused_snapshot: bool,
     /// What Redis lost is being restored.
     pub(super) recovery: Option<Recovery>,
     /// Who waits for an answer to what was pushed.
@@ -163,6 +165,7 @@ impl Engine {
             learnt_lines: Budget::new(5, LINE_EVERY),
             lost_lines: Budget::new(5, LINE_EVERY),
             silent: false,
+            refused_snapshot: false,
             recovery: None,
             asked: Asked::default(),
             resync: false,

@@ -33,9 +33,11 @@ impl Engine {
         let bounds = Bounds { max_shrink: limits.max_shrink, confirm_ms: limits.shrink_confirm.as_millis() as u64 };
         let present = self.handler.ledger.len() as u64 - vanished;
         let seen = Seen { present, new: self.handler.counts.new, vanished };
+        // What Redis lost is no growth when it comes back.
+        let usual = self.baseline.usual().max(seen.stood());
         match self.baseline.judge(seen, super::now(), bounds) {
             Ok(believed) => {
-                self.meter_growth(seen.stood(), present);
+                self.meter_growth(usual, present);
                 self.tell(vanished, &believed);
                 Ok(())
             }

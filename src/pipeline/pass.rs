@@ -228,14 +228,12 @@ impl Engine {
             self.remove(foreign).await;
             self.link.settle(&mut self.handler).await;
         }
-        let (usual, count) = (self.baseline.usual(), objects.len());
-        if let Err(refused) = self.ask_guard(count as u64, summary).await {
+        if let Err(refused) = self.ask_guard(objects.len() as u64, summary).await {
             return Some(refused);
         }
         if self.link.failed.is_some() {
             return None;
         }
-        self.tell_growth(usual, (self.handler.ledger.len() - count) as u64);
         self.remove(objects).await;
         None
     }

@@ -177,14 +177,6 @@ impl PassReport {
         Some(error)
     }
 
-    /// What to do about a pass that failed for another reason than its source.
-    pub fn hint(&self) -> String {
-        match self.refused {
-            Some(_) => self.refused_hint(),
-            None => "the log names each; `ralphext test` shows them".to_owned(),
-        }
-    }
-
     /// What to do when vanished objects were kept, and are really gone.
     pub fn refused_hint(&self) -> String {
         let command = self.approve_command();

@@ -55,10 +55,22 @@ impl Engine {
         }
         self.silent = false;
         self.link.settle(&mut self.handler).await;
+        if self.refused_snapshot {
+            // Its last snapshot is not believed: a quiet moment does not make that good.
+            return self.keep_count();
+        }
         let mut report = PassReport { started_at: now, whole: true, ..PassReport::default() };
         self.finish(&mut report, false, Duration::ZERO);
         self.note(&report);
         self.log_trouble(&report);
+    }
+
+    /// The next heartbeat tells how many objects there are.
+    fn keep_count(&mut self) {
+        self.descriptor.counts.objects = self.handler.ledger.len() as u64;
+        if let Some(pulse) = &self.pulse {
+            pulse.vitals.send_replace(self.vitals());
+        }
     }
 
     /// A stream said that its snapshot is complete; it goes on with deltas.
@@ -74,6 +86,7 @@ impl Engine {
         self.handler.in_snapshot = false;
         self.link.settle(&mut self.handler).await;
         let complete = report.refused.is_none();
+        self.refused_snapshot = !complete;
         report.whole = true;
         self.finish(&mut report, complete, Duration::ZERO);
         self.note(&report);

@@ -10,9 +10,6 @@ use super::{
     told::Say,
 };
 
-/// From this many objects on, and from this many times as many, growth is worth a line.
-const GROWN: (u64, u64) = (20, 5);
-
 impl Engine {
     /// Says what a pass did, and whether the source is well.
     pub(super) fn log(&mut self, report: &PassReport) {
@@ -43,10 +40,6 @@ impl Engine {
             (None, Some(_)) if report.summary.objects == 0 => "nothing",
             (None, Some(_)) => "shrink",
             (None, None) if report.store_error.is_some() || report.interrupted => return,
-            // `once` ends with this.
-            (None, None) if self.kind == Kind::Run && report.too_many_failed(self.settings.limits.max_failed) => {
-                "failed objects"
-            }
             (None, None) => {
                 if let Say::Over { times } = self.trouble.well(now) {
                     info!(service, times, "the source is well again");
@@ -55,31 +48,18 @@ impl Engine {
             }
         };
         let say = self.trouble.failed(cause, now);
-        let own_hint = report.hint();
+        let refused_hint = report.refused_hint();
         let (message, hint) = match &report.source_error {
             Some(text) => text.split_once("\nhint: ").unwrap_or((text, "see the log before this line")),
-            None => (report.summary.error.as_deref().unwrap_or_default(), own_hint.as_str()),
+            None => (report.refused.as_deref().unwrap_or_default(), refused_hint.as_str()),
         };
-        match (say, &report.source_error, &report.refused) {
-            (Say::Recurs, _, _) => {
+        match (say, &report.source_error) {
+            (Say::Recurs, _) => {
                 warn!(service, error = message, hint, "the source fails now and then; not told again until it is over");
             }
-            (Say::Begins, Some(_), _) => error!(service, error = message, hint, "the source failed"),
-            (Say::Begins, None, Some(_)) => error!(service, error = message, hint, "vanished objects were kept"),
-            (Say::Begins, None, None) => error!(service, error = message, hint, "too many objects failed"),
+            (Say::Begins, Some(_)) => error!(service, error = message, hint, "the source failed"),
+            (Say::Begins, None) => error!(service, error = message, hint, "vanished objects were kept"),
             _ => debug!(service, error = message, "the source still fails"),
-        }
-    }
-
-    /// Says that a snapshot has far more objects than the largest of late. It is believed: `limits` bound what it costs.
-    pub(super) fn tell_growth(&self, usual: u64, objects: u64) {
-        let (least, times) = GROWN;
-        if self.kind != Kind::Plan && usual >= least && objects >= usual.saturating_mul(times) {
-            let hint = "if that is wrong, mend the source: what it says is shown, and its removal has to be confirmed";
-            warn!(
-                service = self.service(),
-                objects, usual, hint, "many more objects than before: {objects}, not {usual}"
-            );
         }
     }
 

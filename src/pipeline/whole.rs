@@ -56,6 +56,7 @@ impl Engine {
                 warn!(service, object_id, reason = why, "a value was changed by somebody else: {object_id}");
             }
             self.handler.ledger.set_broken(slots[*at]);
+            self.live.metrics.lost.of("overwritten").add(1);
         }
         self.link.booked.lost += wrong.len() as u64;
     }

@@ -18,6 +18,8 @@ mod bad_objects;
 mod bad_redis;
 /// Bad sources (how we know 8).
 mod bad_sources;
+/// Bounded memory and log, whatever comes.
+mod bounds;
 /// A change, an addition, a removal, a restart (how we know 3).
 mod changes;
 /// Faults at random moments, many of them (how issue B knows 2, 3, 4, 7 and 9).
@@ -48,6 +50,8 @@ mod unchanged;
 mod verify;
 /// Versions never go back.
 mod versions;
+/// Nothing, half, twice, garbage, ten times as much: wild answers of a source (how we know 6).
+mod wild_answers;
 
 /// What may stand in a tab: JSON, cards, HTML, Markdown, text, files.
 mod content;

@@ -160,6 +160,15 @@ impl Running {
         });
     }
 
+    /// Waits until standard error contains `word` from byte `from` on.
+    #[track_caller]
+    pub fn wait_until_says_from(&mut self, from: usize, word: &str) {
+        let log = self.stderr.clone();
+        self.wait_until(&format!("standard error says {word:?}"), || {
+            String::from_utf8_lossy(&log.lock().expect("stderr")[from..]).contains(word)
+        });
+    }
+
     /// Waits until a service has `count` objects.
     #[track_caller]
     pub fn wait_for_objects(&mut self, redis: &Redis, service: &str, count: usize) {
