@@ -23,7 +23,7 @@ if [ -z "${RALPHEXT_BIN-}" ]; then
 fi
 rm -f "$figures"
 export RALPHEXT_BIN RALPHEXT_SOAK=1 RALPHEXT_FIGURES="$figures"
-[ $# -gt 0 ] || set -- faults::
+[ $# -gt 0 ] || set -- faults:: bounds::
 status=0
 cargo test --locked --test it -- "$@" --test-threads=1 --nocapture || status=$?
 

@@ -2,7 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use ralphext::envelope::{HEAD_MAX, Ignore, open, parse_head, verify_hash};
+use ralphext::{
+    envelope::{HEAD_MAX, Ignore, Inspector, open, parse_head, parse_head_of, verify_hash},
+    model::ServiceName,
+};
 
 fuzz_target!(|value: &[u8]| {
     let head = parse_head(value);
@@ -13,5 +16,10 @@ fuzz_target!(|value: &[u8]| {
         assert_eq!((envelope.version, envelope.epoch), (head.version.0, head.epoch.0));
         assert_eq!(envelope.hash.as_bytes(), head.digest.hex());
         let _ = verify_hash(&envelope, &Ignore::default());
+    }
+    let service = ServiceName::new("hwinfo").expect("a name");
+    if let Ok(head) = Inspector::new(&service, Ignore::default()).inspect("4711", value) {
+        assert_eq!(parse_head_of(value, "hwinfo", "4711"), Ok(head), "whose it is");
+        verify_hash(&open(value).expect("an envelope"), &Ignore::default()).expect("its hash");
     }
 });
