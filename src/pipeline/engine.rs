@@ -105,6 +105,8 @@ pub struct Engine {
     pub(super) asked: Asked,
     /// Redis lost what only a whole snapshot from the pusher brings back.
     pub(super) resync: bool,
+    /// The running pass ends so that a stream says again what Redis lost.
+    pub(super) anew: bool,
     /// The highest version that was known to be in Redis under any epoch of this process.
     pub(super) was_confirmed: Version,
     /// Redis is behind that.
@@ -169,6 +171,7 @@ impl Engine {
             recovery: None,
             asked: Asked::default(),
             resync: false,
+            anew: false,
             was_confirmed: Version(0),
             is_rolled_back: false,
             spool: SharedSpool::default(),

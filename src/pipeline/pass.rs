@@ -68,7 +68,8 @@ impl Engine {
         self.handler.begin(!is_stream);
         self.begin_recovery(is_stream);
         let ended = self.consume(source, stop, progress.as_deref()).await;
-        let mut report = PassReport { started_at, interrupted: matches!(ended, Ok(None)), ..PassReport::default() };
+        let (interrupted, anew) = (matches!(ended, Ok(None)), std::mem::take(&mut self.anew));
+        let mut report = PassReport { started_at, interrupted, anew, ..PassReport::default() };
         self.flush().await;
         let mut complete = false;
         match &ended {
@@ -148,6 +149,7 @@ impl Engine {
                 Event::Item(None) | Event::Ready | Event::Receipt => {}
                 Event::Replay => {
                     if !self.replay_more().await {
+                        self.anew = true;
                         return Ok(Some(Ending::Open));
                     }
                 }
@@ -169,6 +171,7 @@ impl Engine {
                 return Ok(None);
             }
             if is_stream && self.link.booked.lost > 0 && !self.retell_lost() {
+                self.anew = true;
                 return Ok(Some(Ending::Open));
             }
         }

@@ -132,6 +132,8 @@ pub struct PassReport {
     pub interrupted: bool,
     /// Values that were lost are left to the next pass, which follows at once.
     pub unfinished: bool,
+    /// A stream was ended so that it says again what Redis lost.
+    pub anew: bool,
 }
 
 impl PassReport {

@@ -11,7 +11,7 @@ use super::{
     engine::{Engine, Opened},
     heed::news,
     pass::finding,
-    schedule::{Outcome, Schedule},
+    schedule::{Outcome, Schedule, heal_gap},
     stopped,
     told::{Say, Told},
 };
@@ -168,6 +168,7 @@ async fn work(
         }
         let outcome = match &report {
             report if report.unfinished => Outcome::Unfinished,
+            report if report.anew => Outcome::Anew,
             report if report.source_error.is_some() => Outcome::Failed,
             _ => Outcome::Told,
         };
@@ -179,7 +180,6 @@ async fn work(
                 Woken::Stop => return None,
                 Woken::Failed => return engine.link.failed.clone(),
                 Woken::Lost => {
-                    // Soon, and yet not at every single key that is evicted: the source is somebody's too.
                     due = due.min(begun + heal_gap(engine.settings.source.interval.0));
                     if engine.lost_lines.take() {
                         let service = engine.service();
@@ -204,11 +204,6 @@ fn tell_circuit(service: &str, schedule: &Schedule) {
         let (failures, pause_s) = (schedule.failures(), schedule.pause().as_secs_f64());
         warn!(service, failures, pause_s, "the source failed {failures} times in a row: it is tried less often now");
     }
-}
-
-/// Shortest time between two passes when values have to be healed.
-fn heal_gap(interval: Duration) -> Duration {
-    (interval / 6).clamp(Duration::from_millis(500), Duration::from_secs(30))
 }
 
 /// Renews and books until something is to be done.

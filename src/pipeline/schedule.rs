@@ -14,6 +14,8 @@ pub enum Outcome {
     Failed,
     /// There is more to be healed, which the next pass does: at once.
     Unfinished,
+    /// A stream was ended by us, to say again what Redis lost: no failure of its own.
+    Anew,
 }
 
 /// Decides when a source is asked again.
@@ -58,6 +60,7 @@ impl Schedule {
         }
         match outcome {
             Outcome::Unfinished => Duration::ZERO,
+            Outcome::Anew => heal_gap(self.interval).max(took),
             Outcome::Told if !self.is_stream => {
                 self.close();
                 self.splayed_interval()
@@ -111,6 +114,12 @@ impl Schedule {
     }
 }
 
+/// Shortest time between two passes when values have to be healed: soon, and yet not at every single key that is evicted;
+/// the source is somebody's too.
+pub fn heal_gap(interval: Duration) -> Duration {
+    (interval / 6).clamp(Duration::from_millis(500), Duration::from_secs(30))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,6 +161,15 @@ mod tests {
         schedule.next(Outcome::Told, SECOND);
         assert_eq!((schedule.is_open(), schedule.failures()), (false, 0));
         assert!(schedule.next(Outcome::Failed, SECOND) <= 3 * SECOND, "it begins anew");
+    }
+
+    #[test]
+    fn a_stream_that_has_to_say_lost_values_again_does_not_fail() {
+        let mut schedule = Schedule::new(&settings(), true);
+        for _ in 0..100 {
+            assert_eq!(schedule.next(Outcome::Anew, SECOND), 10 * SECOND);
+        }
+        assert_eq!((schedule.is_open(), schedule.next(Outcome::Anew, 40 * SECOND)), (false, 40 * SECOND));
     }
 
     #[test]

@@ -172,3 +172,19 @@ fn failures_of_redis_that_are_over_do_not_make_a_stream_wait_for_the_next() {
     assert!(begun.elapsed() < DEADLINE, "it took {:?}", begun.elapsed());
     sidecar.stop().expect(0);
 }
+
+#[test]
+fn keys_that_are_lost_again_and_again_do_not_make_a_stream_one_that_fails() {
+    let redis = Redis::start();
+    let script = "echo '{\"begin\":true}'; cat objects.ndjson; echo '{\"end\":true}'; sleep 1000";
+    let ext = Ext::brisk(&redis).script("stream", script).set("verify.every", "500ms");
+    ext.source(&records(10, 1));
+    let mut sidecar = ext.run();
+    for _ in 0..8 {
+        sidecar.wait_for_objects(&redis, SERVICE, 10);
+        redis.cmd::<()>(&["DEL", "ralphext:v1:hwinfo:7"]);
+    }
+    sidecar.wait_for_objects(&redis, SERVICE, 10);
+    assert_eq!(sidecar.log().matches("times in a row"), 0, "{}", sidecar.stderr());
+    sidecar.stop().expect(0);
+}
