@@ -129,6 +129,7 @@ const EVERY_KEY: &str = r#"
         [verify]
         every = "1s"
         keyspace_events = true
+        whole_every = "12h"
         [recovery]
         max_rate = 500
         [limits]
