@@ -77,6 +77,15 @@ impl Garden {
             {
                 return Some(format!("{key} holds {json:.300}"));
             }
+            // A flipped byte may be in the name of a field.
+            let named = |value: &Value| value.as_object().map(|fields| fields.keys().cloned().collect::<Vec<_>>());
+            let before = self.soil.own.get(id as usize - 1).and_then(|raw| serde_json::from_slice::<Value>(raw).ok());
+            let fixed = ["schema", "hash", "content_type", "encoding"];
+            if before.is_some_and(|before| {
+                named(&before) != named(&json) || fixed.iter().any(|field| before[*field] != json[*field])
+            }) {
+                return Some(format!("{key} holds {json:.300}"));
+            }
             for field in ["version", "epoch"] {
                 if json[field].as_u64().is_none_or(|number| number >= 1 << 53) {
                     return Some(format!("{key} has the {field} {}", json[field]));
