@@ -145,6 +145,15 @@ impl Link {
         }
     }
 
+    /// Forgets removed objects, unless they are back already.
+    fn forget(handler: &mut Handler, removed: Vec<u32>) {
+        for slot in removed {
+            if handler.ledger.is_broken(slot) {
+                handler.ledger.remove(slot);
+            }
+        }
+    }
+
     fn book(&mut self, handler: &mut Handler, receipt: Receipt) {
         self.in_flight = self.in_flight.saturating_sub(1);
         let (before, metrics) = (self.booked, self.metrics.clone());
@@ -155,16 +164,15 @@ impl Link {
                 self.booked.written += touched.sets.len() as u64;
                 self.booked.removed += touched.removes.len() as u64;
                 self.booked.bytes_written += touched.value_bytes;
-                for slot in touched.removes {
-                    if handler.ledger.is_broken(slot) {
-                        handler.ledger.remove(slot);
-                    }
-                }
+                Self::forget(handler, touched.removes);
             }
             Receipt::Written { touched, result: Err(e), .. } => {
                 for slot in touched.sets {
                     handler.ledger.set_broken(slot);
                 }
+                // It may have been executed all the same. What is there still is found when all is read back, which
+                // follows each failure; what is not there is not missed.
+                Self::forget(handler, touched.removes);
                 self.failed.get_or_insert(e);
             }
             Receipt::Renewed { slots, took, result: Ok(answers) } => {

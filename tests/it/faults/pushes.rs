@@ -14,10 +14,10 @@ use std::{
 
 use serde_json::json;
 
-use super::{PAUSE, SERVICE, brisk, look_at, server};
+use super::{PAUSE, SERVICE, brisk, look_at, server, servers::EXEC};
 use crate::harness::{
-    Cut, DEADLINE, Ext, Figures, Journal, Proxy, Pusher, Redis, Running, Way, Witness, eventually, ndjson, records,
-    signal,
+    Act, Cut, DEADLINE, Ext, Figures, Journal, Proxy, Pusher, Redis, Running, Way, Witness, eventually, ndjson,
+    records, signal,
 };
 
 /// Objects of each pusher; no two push the same one.
@@ -330,5 +330,26 @@ fn without_a_spool_a_snapshot_is_wanted_when_redis_goes_back_be_it_by_a_single_r
         sidecar.wait_until("it wants to be told", || status().is_some_and(|told| told.json["resync"] == true));
         assert_eq!(redis.count(SERVICE), 10, "nobody else knows what was lost");
     }
+    sidecar.stop().expect(0);
+}
+
+#[test]
+fn a_removal_whose_answer_was_lost_is_no_loss() {
+    let redis = Redis::start();
+    let proxy = Proxy::to(&redis);
+    let ext = Ext::at(&proxy.url()).briskly().unset("source.path").unset("source.interval");
+    let ext = ext.set("source.kind", "push").set("source.listen", "unix:push.sock");
+    let pusher = Pusher::Unix(ext.path("push.sock"));
+    let mut sidecar = ext.run();
+    let status = || pusher.try_ask("GET /v1/status", &[], b"").ok().filter(|told| told.status == 200);
+    sidecar.wait_until("it writes", || status().is_some());
+    pusher.snapshot(&format!("{}{{\"end\":true}}\n", ndjson(&records(10, 1)))).expect(200);
+    proxy.trap(Way::Up, EXEC, EXEC.len(), Act::Cut(Cut::Close));
+    pusher.ask("DELETE /v1/objects/7", &[], b"").expect(503);
+    assert_eq!(redis.count(SERVICE), 9, "and yet it was done");
+    sidecar.wait_until("it writes again", || status().is_some());
+    assert_eq!(status().expect("it writes").json["resync"], false, "nothing is missing");
+    pusher.ask("DELETE /v1/objects/7", &[], b"").expect(200).counts(&[("removed", 0)]);
+    sidecar.wait_until("it counts right", || redis.descriptor(SERVICE)["counts"]["objects"] == 9);
     sidecar.stop().expect(0);
 }

@@ -141,7 +141,7 @@ fn inject(stage: &mut Stage, figures: &mut Figures, fault: Fault) {
     }
 }
 
-const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
+pub(super) const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
 
 /// Sets a trap and waits until it has acted; the source changes all the time, so a batch comes by soon.
 fn spring(stage: &Stage, way: Way, at: &[u8], further: usize, act: Act) {

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use super::{SERVICE, Stage, brisk};
+use super::{SERVICE, Stage, brisk, servers::EXEC};
 use crate::harness::{Act, Ext, Figures, Proxy, Redis, Running, Way, always, eventually, now, records, signal};
 
 const LEASE: &str = "ralphext:v1:hwinfo:@lease";
 const FENCE: &str = "ralphext:v1:hwinfo:@fence";
-const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
 
 /// The answers to `WATCH`, `GET @fence` and `MULTI` of a batch, and the first `QUEUED`.
 fn fence_answered(redis: &Redis) -> Vec<u8> {
