@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::sealed_as;
 use crate::harness::{Journal, Redis, Walk, Witness, eventually};
 
@@ -98,6 +100,21 @@ fn a_journal_sees_every_write_that_happened_and_what_is_wrong_with_it() {
     other.cmd::<()>(&["SET", KEY, &value(9, 12, 9)]);
     journal.catch_up(&other);
     assert!(journal.violations().pop().is_some_and(|v| v.contains("version 12 was written after 15")));
+}
+
+#[test]
+fn every_spelling_of_a_walk_says_the_same() {
+    // Revisions that hold the number that one of them writes in another way.
+    for rev in [1, 65_536, 655_364, 165_536] {
+        let told: Vec<Value> =
+            Walk::spellings(12, rev).iter().map(|l| serde_json::from_str(l).expect("JSON")).collect();
+        for record in &told {
+            assert_eq!(record["content"]["revision"], rev, "{record}");
+            assert_eq!(record["content"]["note"], told[0]["content"]["note"]);
+            assert_eq!(record["content"]["serials"], told[0]["content"]["serials"]);
+            assert_eq!(record["content"]["memory_mb"].as_f64(), Some(65_536.0), "{record}");
+        }
+    }
 }
 
 #[test]

@@ -93,6 +93,11 @@ impl Walk {
         lines.collect()
     }
 
+    /// All ways in which one record may be spelt.
+    pub fn spellings(id: u64, rev: u64) -> [String; 3] {
+        [0, 1, 2].map(|spelling| line(id, rev, spelling))
+    }
+
     /// Writes the source file at once, beside it first.
     pub fn write(&mut self, path: &Path) {
         let beside = path.with_extension("beside");
@@ -153,7 +158,8 @@ fn line(id: u64, rev: u64, spelling: u8) -> String {
         }
         _ => {
             let members: Vec<String> = members.map(|(name, value)| format!("{name:?}:{value}")).collect();
-            let members = members.join(",").replace("65536", "6.5536e4").replace('ż', "\\u017c");
+            let members =
+                members.join(",").replace("\"memory_mb\":65536", "\"memory_mb\":6.5536e4").replace('ż', "\\u017c");
             format!("{{\"content\":{{{members}}},\"id\":{id}}}\n")
         }
     }
