@@ -91,7 +91,7 @@ impl RedisTold {
             (Say::Begins, FailureClass::DataLost) => warn!(service, error, "what is missing in Redis is written again"),
             (Say::Begins, _) => error!(service, error, hint, "Redis failed; trying again"),
             (Say::Recurs, _) => {
-                warn!(service, error, hint, "Redis fails now and then; not told again until it is over");
+                error!(service, error, hint, "Redis fails now and then; not told again until it is over");
             }
             (Say::Nothing | Say::Over { .. }, _) => debug!(service, error, "Redis still fails"),
         }

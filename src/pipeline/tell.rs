@@ -55,7 +55,12 @@ impl Engine {
         };
         match (say, &report.source_error) {
             (Say::Recurs, _) => {
-                warn!(service, error = message, hint, "the source fails now and then; not told again until it is over");
+                error!(
+                    service,
+                    error = message,
+                    hint,
+                    "the source fails now and then; not told again until it is over"
+                );
             }
             (Say::Begins, Some(_)) => error!(service, error = message, hint, "the source failed"),
             (Say::Begins, None) => error!(service, error = message, hint, "vanished objects were kept"),

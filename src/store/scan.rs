@@ -50,6 +50,7 @@ pub(super) fn scan(
 ) -> Result<Strange, RedisError> {
     let pattern = keys.pattern();
     let mut strange = Strange::default();
+    let mut last = (0, String::new());
     let mut request = Vec::new();
     let mut before: Vec<Vec<u8>> = Vec::new();
     let mut next = Some(0);
@@ -61,8 +62,11 @@ pub(super) fn scan(
             ask_keys(&mut request, cursor, &pattern);
         }
         for key in &now {
-            let last = (len + key.len() - keys.object_prefix().len()).saturating_sub(1).to_string();
-            command(&mut request, &[b"GETRANGE", key, b"0", last.as_bytes()]);
+            // Most ids are as long as the one before.
+            if last.0 != key.len() {
+                last = (key.len(), (len + key.len() - keys.object_prefix().len()).saturating_sub(1).to_string());
+            }
+            command(&mut request, &[b"GETRANGE", key, b"0", last.1.as_bytes()]);
             command(&mut request, &[b"PTTL", key]);
             if is_measured(asked) {
                 command(&mut request, &[b"STRLEN", key]);

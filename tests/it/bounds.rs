@@ -102,7 +102,8 @@ fn a_stalled_redis_slows_the_source_down_and_memory_stays_bounded() {
             Stall::Frozen => redis.resume(),
             Stall::FullSocket => proxy.heal(),
         }
-        figures.vitals = vec![Vitals::of(sidecar.pid()), Vitals { rss_kib: peak.kib(), ..Vitals::of(sidecar.pid()) }];
+        let now = Vitals::of(sidecar.pid());
+        figures.vitals = vec![Vitals { rss_kib: before, ..now }, Vitals { rss_kib: peak.kib(), ..now }];
         // The ledger grows for what was taken meanwhile; two kilobytes each would be a hundred times as much.
         let bound = before + ROOM_KIB;
         assert!(peak.kib() < bound, "{stall:?}: {} KiB, not less than {bound} KiB", peak.kib());
@@ -118,6 +119,7 @@ fn a_stalled_redis_slows_the_source_down_and_memory_stays_bounded() {
 #[test]
 fn a_line_without_an_end_is_not_held() {
     let size = sized(200 << 20, 1 << 30);
+    let mut figures = Figures::begin("a line without an end", 1, 1);
     let redis = Redis::start();
     let ext = Ext::new(&redis).set("limits.max_failed", "100%").set("source.timeout", "10m").script(
         "exec",
@@ -129,6 +131,8 @@ fn a_line_without_an_end_is_not_held() {
     let outcome = once.finish(Duration::from_secs(300)).expect(0);
     outcome.counts(&[("written", 2), ("failed", 1)]);
     assert!(peak.kib() < ROOM_KIB, "{} KiB", peak.kib());
+    figures.notes.push(format!("a line of {} MiB: {} MiB of memory at most", size >> 20, peak.kib() / 1024));
+    drop(peak);
 
     // A stream whose command goes on for ever, and never ends its line.
     let ext = Ext::brisk(&redis)
@@ -140,6 +144,8 @@ fn a_line_without_an_end_is_not_held() {
     std::thread::sleep(Duration::from_secs(sized(3, 30)));
     assert!(peak.kib() < ROOM_KIB, "{} KiB", peak.kib());
     sidecar.stop().expect(0);
+    figures.notes.push(format!("a stream's: {} MiB", peak.kib() / 1024));
+    figures.end();
 }
 
 #[test]
@@ -173,6 +179,7 @@ fn nesting_as_deep_as_it_gets_is_refused() {
 #[test]
 fn ever_so_many_bad_records_are_a_hundred_lines() {
     let count = sized(50_000, 1_000_000);
+    let mut figures = Figures::begin("bad records in each of six passes", 1, 1);
     let redis = Redis::start();
     let ext = Ext::brisk(&redis).set("source.timeout", "10m").script(
         "exec",
@@ -195,6 +202,8 @@ fn ever_so_many_bad_records_are_a_hundred_lines() {
     let lines = levels(&log);
     assert!((100..most).contains(&lines), "{lines} lines of log");
     assert_eq!(log.matches("more objects were refused").count(), 1, "the number is told once");
+    figures.notes.push(format!("{count} a pass: {lines} lines of log, {} MiB of memory", rss / 1024));
+    figures.end();
 }
 
 #[test]
@@ -241,6 +250,7 @@ fn a_redis_that_comes_and_goes_is_told_as_such() {
 #[test]
 fn very_many_objects_that_vanish_at_once_and_very_many_files_take_no_more_memory_than_their_ledger() {
     let count = sized(30_000, 200_000);
+    let mut figures = Figures::begin("very many objects that vanish, very many files", 1, 1);
     let redis = Redis::start();
     let ext = Ext::new(&redis).set("limits.max_shrink", "100%").set("source.timeout", "10m");
     let mut ext = ext.script("exec", &print_many(count));
@@ -251,6 +261,7 @@ fn very_many_objects_that_vanish_at_once_and_very_many_files_take_no_more_memory
     once.finish(Duration::from_secs(300)).expect(0).counts(&[("removed", count - 1)]);
     let bound = ROOM_KIB + count * 200 / 1024;
     assert!(peak.kib() < bound, "{} KiB, not less than {bound} KiB", peak.kib());
+    figures.notes.push(format!("{} vanished: {} MiB at most", count - 1, peak.kib() / 1024));
     drop(peak);
 
     let redis = Redis::start();
@@ -265,4 +276,6 @@ fn very_many_objects_that_vanish_at_once_and_very_many_files_take_no_more_memory
     once.finish(Duration::from_secs(300)).expect(0).counts(&[("written", count)]);
     let bound = ROOM_KIB + count * 400 / 1024;
     assert!(peak.kib() < bound, "{} KiB, not less than {bound} KiB", peak.kib());
+    figures.notes.push(format!("{count} files: {} MiB at most", peak.kib() / 1024));
+    figures.end();
 }
