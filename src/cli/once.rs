@@ -1,12 +1,6 @@
 //! `ralphext once`: one snapshot of each configured service, and one summary. It must not know how a pass works.
 
-use std::{
-    io::IsTerminal,
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
-
-use indicatif::{ProgressBar, ProgressStyle};
+use std::sync::{Arc, atomic::Ordering};
 
 use super::{
     Exit, Failure,
@@ -54,7 +48,11 @@ async fn one(
     let max_failed = settings.limits.max_failed;
     let service = settings.name().to_string();
     let progress = Arc::new(Progress::default());
-    let bar = bar(&service, progress.clone());
+    let shown = progress.clone();
+    let bar = output::progress(&service, move || {
+        let (objects, written) = (&shown.objects, &shown.written);
+        format!("{} objects, {} written", objects.load(Ordering::Relaxed), written.load(Ordering::Relaxed))
+    });
     let ended = app::once(settings, Kind::Once, wait, stop, Some(progress)).await;
     bar.finish_and_clear();
     let failed = |failure: Failure| {
@@ -122,30 +120,4 @@ fn show(report: &PassReport, exit: Exit) {
         s.failed,
         s.duration_ms,
     );
-}
-
-/// A line that tells how far a pass has come, on a terminal, once it takes long.
-fn bar(service: &str, progress: Arc<Progress>) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}: {msg} ({elapsed})") {
-        bar.set_style(style);
-    }
-    bar.set_prefix(service.to_owned());
-    let shown = bar.clone();
-    tokio::spawn(async move {
-        while !shown.is_finished() {
-            tokio::time::sleep(Duration::from_millis(200)).await;
-            let (objects, written) = (&progress.objects, &progress.written);
-            shown.set_message(format!(
-                "{} objects, {} written",
-                objects.load(Ordering::Relaxed),
-                written.load(Ordering::Relaxed)
-            ));
-            shown.tick();
-        }
-    });
-    bar
 }

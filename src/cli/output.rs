@@ -1,10 +1,13 @@
 //! How results look: aligned tables, colour only on a terminal, ages for people. It must not know what is shown.
 
-use std::fmt::Write as _;
-
-use std::io::Write as _;
+use std::{
+    fmt::Write as _,
+    io::{IsTerminal, Write as _},
+    time::Duration,
+};
 
 use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::Failure;
@@ -34,6 +37,27 @@ pub const WARN: Style = AnsiColor::Yellow.on_default();
 pub const BAD: Style = AnsiColor::Red.on_default();
 /// Plain.
 pub const PLAIN: Style = Style::new();
+
+/// A line that tells how far something has come, on a terminal. To be called within the async runtime.
+pub fn progress(service: &str, told: impl Fn() -> String + Send + 'static) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new_spinner();
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}: {msg} ({elapsed})") {
+        bar.set_style(style);
+    }
+    bar.set_prefix(service.to_owned());
+    let shown = bar.clone();
+    tokio::spawn(async move {
+        while !shown.is_finished() {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            shown.set_message(told());
+            shown.tick();
+        }
+    });
+    bar
+}
 
 /// Prints a failure: message, hint on its own line.
 pub fn failure(failure: &Failure) {

@@ -1,13 +1,8 @@
 //! `ralphext verify`: everything in Redis against what the source says now. It must not know how anything is compared or
 //! mended.
 
-use std::{
-    io::IsTerminal,
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::sync::{Arc, atomic::Ordering};
 
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::{
@@ -54,7 +49,15 @@ pub fn verify(globals: &Globals, args: &Verify) -> Result<Exit, Failure> {
             let (max_failed, not_compared) = (settings.limits.max_failed, unasked(&settings, with_input));
             let service = settings.name().to_string();
             let progress = Arc::new(Verifying::default());
-            let bar = bar(&service, progress.clone());
+            let shown = progress.clone();
+            let bar = output::progress(&service, move || {
+                let (values, objects) = (&shown.values, &shown.pass.objects);
+                format!(
+                    "{} values read, {} objects of the source compared",
+                    values.load(Ordering::Relaxed),
+                    objects.load(Ordering::Relaxed)
+                )
+            });
             let job = VerifyJob { ask: not_compared.is_none(), repair, wait };
             let verified = app::verify(settings, job, stop.clone(), progress).await;
             bar.finish_and_clear();
@@ -249,30 +252,4 @@ fn notes(told: &Told) -> Vec<String> {
         notes.push(format!("a pass would keep the orphaned values: {refused}"));
     }
     notes
-}
-
-/// A line that tells how far it has come, on a terminal.
-fn bar(service: &str, progress: Arc<Verifying>) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new_spinner();
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}: {msg} ({elapsed})") {
-        bar.set_style(style);
-    }
-    bar.set_prefix(service.to_owned());
-    let shown = bar.clone();
-    tokio::spawn(async move {
-        while !shown.is_finished() {
-            tokio::time::sleep(Duration::from_millis(200)).await;
-            let (values, objects) = (&progress.values, &progress.pass.objects);
-            shown.set_message(format!(
-                "{} values read, {} objects of the source compared",
-                values.load(Ordering::Relaxed),
-                objects.load(Ordering::Relaxed)
-            ));
-            shown.tick();
-        }
-    });
-    bar
 }
