@@ -24,7 +24,10 @@ test: setup ## run the tests (against real Redis servers that they start themsel
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then set -x; $(CARGO) nextest run --locked $(ARGS); \
 	else set -x; $(CARGO) test --locked --lib --bins --tests $(ARGS); fi
 
-test-all: test ## the same, and all of it once more on the newest Valkey
+test-all: test ## the same, what needs more servers and tools, and all of it once more on the newest Valkey
+	@scripts/setup.sh --all
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then set -x; $(CARGO) nextest run --locked --run-ignored only -E 'test(/^more::/)' --no-tests pass; \
+	else set -x; $(CARGO) test --locked --test it -- --ignored more::; fi
 	@set -eu; valkey=$$(scripts/valkey.sh); set -x; RALPHEXT_TEST_SERVER=$$valkey $(MAKE) --no-print-directory test
 
 soak: ## run the long forms of the fault tests, two hours of them, and print their figures (ARGS=faults::kills: some)

@@ -5,6 +5,7 @@
 #
 #   scripts/setup.sh            everything for `make test`
 #   scripts/setup.sh --server   only what `make demo` needs: compiler and server
+#   scripts/setup.sh --all      everything for `make test-all`: database servers, a browser, Python, Node.js too
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -18,14 +19,16 @@ die() { # message, hint
 have() { command -v "$1" >/dev/null 2>&1; }
 
 want_client=yes
+want_all=no
 case "${1-}" in
 '') ;;
 --server) want_client=no ;;
+--all) want_all=yes ;;
 -h | --help)
-  sed -n '2,7s/^# \{0,1\}//p' "$0"
+  sed -n '2,8s/^# \{0,1\}//p' "$0"
   exit 0
   ;;
-*) die "unknown argument '$1'" "the only one is --server" ;;
+*) die "unknown argument '$1'" "there are --server and --all" ;;
 esac
 
 # ---- Rust ------------------------------------------------------------------------------------------------------
@@ -57,6 +60,13 @@ missing() {
   have cc || echo cc # by this name: rustc calls it to link
   have redis-server || have valkey-server || echo server
   if [ "$want_client" = yes ]; then have redis-cli || have valkey-cli || echo client; fi
+  [ "$want_all" = yes ] || return 0
+  have postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || echo postgres
+  have mariadbd || have mysqld || [ -x /usr/sbin/mariadbd ] || echo mariadb
+  have chromium || have chromium-browser || have google-chrome || echo browser
+  have node || echo node
+  have npm || echo npm
+  python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || echo python
 }
 
 # A part's packages, by package manager.
@@ -65,6 +75,17 @@ packages() { # manager, part
   apt-get:cc) echo gcc libc6-dev ;;
   apt-get:server) echo redis-server ;;
   apt-get:client) echo redis-tools ;;
+  apt-get:postgres) echo postgresql ;;
+  apt-get:mariadb) echo mariadb-server ;;
+  apt-get:browser | dnf:browser | apk:browser) echo chromium ;;
+  apt-get:node | apk:node | dnf:node | brew:node) echo nodejs ;;
+  apt-get:npm | apk:npm | dnf:npm) echo npm ;;
+  apt-get:python) echo python3-venv ;;
+  dnf:python | apk:python | brew:python) echo python3 ;;
+  dnf:postgres) echo postgresql-server ;;
+  apk:postgres | brew:postgres) echo postgresql ;;
+  dnf:mariadb) echo mariadb-server ;;
+  apk:mariadb | brew:mariadb) echo mariadb ;;
   dnf:cc) echo gcc ;;
   apk:cc) echo gcc musl-dev ;;
   brew:cc) ;; # comes with the Xcode command line tools, which brew itself needs

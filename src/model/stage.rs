@@ -95,6 +95,8 @@ pub enum Fetched {
 pub enum Ending {
     /// The whole truth was told: absence means gone.
     Complete,
+    /// The source knows that it would tell what it told last time, and handed nothing over.
+    Unchanged,
     /// The input ended; it was complete only if its last record was `{"end": true}`.
     Open,
 }

@@ -105,6 +105,8 @@ pub struct Engine {
     pub(super) asked: Asked,
     /// Redis lost what only a whole snapshot from the pusher brings back.
     pub(super) resync: bool,
+    /// All of the source's last snapshot is in Redis, as far as it could be taken.
+    pub(super) is_settled: bool,
     /// The running pass ends so that a stream says again what Redis lost.
     pub(super) anew: bool,
     /// The highest version that was known to be in Redis under any epoch of this process.
@@ -171,6 +173,7 @@ impl Engine {
             recovery: None,
             asked: Asked::default(),
             resync: false,
+            is_settled: false,
             anew: false,
             was_confirmed: Version(0),
             is_rolled_back: false,

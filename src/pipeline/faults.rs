@@ -32,6 +32,8 @@ pub struct Faults {
     pub examples: Vec<FailedObject>,
     /// How many there were in this pass.
     pub count: u64,
+    /// As the pass before left them: its number by kind, examples and count.
+    before: (BTreeMap<&'static str, u64>, Vec<FailedObject>, u64),
     /// Number of faults by kind, of all passes.
     pub totals: BTreeMap<&'static str, u64>,
     /// What was refused since somebody wanted to know.
@@ -52,6 +54,7 @@ impl Default for Faults {
             by_kind: BTreeMap::new(),
             examples: Vec::new(),
             count: 0,
+            before: Default::default(),
             totals: BTreeMap::new(),
             recent: None,
             held_back: 0,
@@ -68,12 +71,19 @@ impl Faults {
     pub fn begin(&mut self) {
         self.known.retain(|_, (_, seen)| *seen >= self.pass);
         self.pass += 1;
-        self.by_kind.clear();
-        self.examples.clear();
+        let of_pass = (std::mem::take(&mut self.by_kind), std::mem::take(&mut self.examples), self.count);
+        self.before = of_pass;
         if self.held_back == 0 {
             self.told = 0;
         }
         (self.count, self.held_back) = (0, 0);
+    }
+
+    /// The faults of the pass before are those of this one.
+    pub fn repeat(&mut self) {
+        (self.by_kind, self.examples, self.count) = std::mem::take(&mut self.before);
+        let pass = self.pass;
+        self.known.values_mut().for_each(|(_, seen)| *seen = pass);
     }
 
     /// Takes note of one bad object of `service`.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::{
     faults::Faults,
+    intake::{Intake, Taken},
     ledger::{Ledger, TICK_MS, Tick},
     plan::{Output, Planned},
-    record::{self, Lead, Record},
+    record::{self, Lead},
     spooling::Kept,
     totals::{Counts, Totals},
     vet::check_size,
@@ -15,11 +16,7 @@ use super::{
 use crate::{
     decision::{Known, RenewalPolicy, Verdict, WriteReason, decide},
     envelope::Sealer,
-    model::{
-        Block, Clock, Content, ContentType, Digest, Document, Epoch, Fault, FaultKind, Fetched, ObjectId, Place,
-        UnixMs, Version,
-    },
-    render,
+    model::{Block, Clock, Content, Digest, Document, Epoch, Fault, FaultKind, Fetched, Place, UnixMs, Version},
     settings::{Settings, Size},
 };
 
@@ -55,6 +52,8 @@ pub struct Handler {
     /// Counts of this pass.
     pub counts: Counts,
     past: Totals,
+    /// Objects that the source named in the pass before.
+    named_before: u64,
     /// Objects to renew at once.
     pub renewals: Vec<u32>,
     /// Objects that a pass removed, by slot and id, for whoever wants to tell them.
@@ -73,7 +72,7 @@ pub struct Handler {
     pub kept: Option<Kept>,
     policy: RenewalPolicy,
     sealer: Sealer,
-    default_type: Option<ContentType>,
+    intake: Intake,
     max_content: usize,
     max_binary: usize,
     max_total: u64,
@@ -91,6 +90,7 @@ impl Handler {
             faults: Faults::default(),
             counts: Counts::default(),
             past: Totals::default(),
+            named_before: 0,
             renewals: Vec::new(),
             removed: None,
             output,
@@ -101,8 +101,7 @@ impl Handler {
             kept: None,
             policy,
             sealer,
-            // `check` has refused what is no content type.
-            default_type: settings.content.content_type.as_deref().and_then(ContentType::parse),
+            intake: Intake::new(settings),
             max_content: settings.limits.max_content.as_usize(),
             max_binary: settings.limits.max_binary.as_usize(),
             max_total: settings.limits.max_total.bytes(),
@@ -114,6 +113,7 @@ impl Handler {
     pub fn begin(&mut self, snapshot: bool) {
         self.pass += 1;
         self.past = self.totals();
+        self.named_before = self.counts.objects;
         self.counts = Counts::default();
         self.faults.begin();
         self.renewals.clear();
@@ -125,6 +125,17 @@ impl Handler {
     /// Counts of all passes, this one included.
     pub fn totals(&self) -> Totals {
         self.past.plus(self.counts.skipped, &self.counts.writes)
+    }
+
+    /// The source has nothing else than in the pass before, which took all of it.
+    pub fn confirm_all(&mut self) {
+        let slots: Vec<u32> = self.ledger.iter().collect();
+        for slot in &slots {
+            self.ledger.set_seen(*slot, self.pass);
+        }
+        self.faults.repeat();
+        self.counts.objects = self.named_before;
+        self.counts.skipped = self.named_before.saturating_sub(self.faults.count);
     }
 
     /// `{"begin": true}`: what was named before does not count for this snapshot.
@@ -155,19 +166,18 @@ impl Handler {
                 continue;
             }
             let place = || Place { origin: origin.clone(), line: span.line };
-            match record::parse(bytes) {
-                Ok(Record::Upsert { id, content, content_type }) => {
-                    let content = render::from_record(content, content_type.or_else(|| self.default_type.clone()));
+            match self.intake.record(bytes) {
+                Ok(Taken::Upsert { id, content }) => {
                     let slot = self.ledger.find(&id);
-                    match content.and_then(|content| self.object(slot, &id, &content, raw, now)) {
+                    match self.object(slot, &id, &content, raw, now) {
                         Ok(()) => self.keep(&id, bytes),
                         Err(fault) => self.fault(&place(), Some(&id), &fault),
                     }
                 }
-                Ok(Record::Remove { id }) => self.remove(&id),
-                Ok(Record::Begin) => self.begin_snapshot(),
-                Ok(Record::End) => self.ended = true,
-                Ok(Record::Heartbeat) => {}
+                Ok(Taken::Remove { id }) => self.remove(&id),
+                Ok(Taken::Begin) => self.begin_snapshot(),
+                Ok(Taken::End) => self.ended = true,
+                Ok(Taken::Heartbeat) => {}
                 Err(bad) => self.fault(&place(), bad.id.as_deref(), &bad.fault),
             }
         }
@@ -180,7 +190,7 @@ impl Handler {
         if slot.is_some_and(|slot| self.ledger.is_same_raw(slot, raw) && self.confirm(slot, now)) {
             return true;
         }
-        let content = lead.content().and_then(|text| render::from_record(text, self.default_type.clone()).ok());
+        let content = self.intake.usual(lead);
         // Whatever is refused left no trace.
         let taken = content.is_some_and(|content| self.object(slot, lead.id, &content, raw, now).is_ok());
         if taken {
@@ -196,21 +206,16 @@ impl Handler {
     }
 
     fn document(&mut self, document: &Document, now: Now) {
-        let id = document.id.as_str();
-        if let Err(e) = ObjectId::check(id) {
-            let fault = Fault::new(FaultKind::BadId, format!("the file's name gives the id {id:?}: {e}"));
-            return self.fault(&document.place, None, &fault);
-        }
+        let id = match self.intake.document_id(document) {
+            Ok(id) => id,
+            Err(fault) => return self.fault(&document.place, None, &fault),
+        };
         let raw = self.ledger.raw_hash(&document.data) ^ u64::from(document.content_type.as_str().len() as u32);
         let slot = self.ledger.find(id);
         if slot.is_some_and(|slot| self.ledger.is_same_raw(slot, raw) && self.confirm(slot, now)) {
             return;
         }
-        let content_type = match &self.default_type {
-            Some(set) if document.content_type == ContentType::JSON && set.is_json() => set.clone(),
-            _ => document.content_type.clone(),
-        };
-        let content = render::from_document(&document.data, content_type);
+        let content = self.intake.document(document);
         if let Err(fault) = content.and_then(|content| self.object(slot, id, &content, raw, now)) {
             self.fault(&document.place, Some(id), &fault);
         }

@@ -13,6 +13,7 @@ mod guard;
 mod handle;
 mod heed;
 mod ids;
+mod intake;
 mod learn;
 mod ledger;
 mod link;

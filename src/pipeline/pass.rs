@@ -67,6 +67,9 @@ impl Engine {
         self.link.booked = Booked::default();
         self.handler.begin(!is_stream);
         self.begin_recovery(is_stream);
+        if !self.is_settled || self.handler.ledger.broken() > 0 {
+            source.forget();
+        }
         let ended = self.consume(source, stop, progress.as_deref()).await;
         let (interrupted, anew) = (matches!(ended, Ok(None)), std::mem::take(&mut self.anew));
         let mut report = PassReport { started_at, interrupted, anew, ..PassReport::default() };
@@ -74,7 +77,10 @@ impl Engine {
         let mut complete = false;
         match &ended {
             Ok(Some(ending)) if self.link.failed.is_none() => {
-                let is_whole = *ending == Ending::Complete || self.handler.ended;
+                if *ending == Ending::Unchanged {
+                    self.handler.confirm_all();
+                }
+                let is_whole = *ending != Ending::Open || self.handler.ended;
                 report.whole = is_whole;
                 complete = is_whole && self.handler.in_snapshot && self.handler.counts.unnamed == 0;
             }
@@ -96,6 +102,7 @@ impl Engine {
         report.unfinished = self.end_recovery(ended.is_ok());
         report.whole &= !report.unfinished;
         self.finish(&mut report, complete, begun.elapsed());
+        self.is_settled = report.summary.complete && !report.unfinished;
         if self.kind != Kind::Plan {
             self.note(&report);
             if report.store_error.is_none() && !report.interrupted {

@@ -1,10 +1,9 @@
 //! The first records as they would be shown, without Redis (`ralphext test`). It must not write anywhere.
 
-use super::record::{self, Record};
+use super::intake::{Intake, Taken};
 use crate::{
     envelope::{Ignore, Sealer},
-    model::{Content, ContentType, Digest, Fault, FaultKind, Fetched, ObjectId, Place},
-    render,
+    model::{Content, Fault, Fetched, Place},
     settings::Settings,
     sources::{Sink, Source},
 };
@@ -79,7 +78,7 @@ pub async fn preview(settings: &Settings, source: &mut dyn Source, limit: usize)
 
 struct Viewer {
     sealer: Sealer,
-    default_type: Option<ContentType>,
+    intake: Intake,
     limit: usize,
     out: Preview,
 }
@@ -90,7 +89,7 @@ impl Viewer {
         let ignore = Ignore::new(&settings.content.ignore).unwrap_or_default();
         Self {
             sealer: Sealer::new(settings.name(), ignore),
-            default_type: settings.content.content_type.as_deref().and_then(ContentType::parse),
+            intake: Intake::new(settings),
             limit,
             out: Preview::default(),
         }
@@ -106,12 +105,12 @@ impl Viewer {
                 }
             }
             Fetched::Document(d) => {
-                let shown = match ObjectId::check(&d.id) {
-                    Ok(()) => self.content(&d.place, &d.id, render::from_document(&d.data, d.content_type)),
-                    Err(e) => {
-                        let reason = format!("the file's name gives the id {:?}: {e}", d.id);
-                        refused(&d.place, None, &Fault::new(FaultKind::BadId, reason))
-                    }
+                let shown = match self.intake.document_id(&d) {
+                    Ok(id) => match self.intake.document(&d) {
+                        Ok(content) => self.content(&d.place, id, &content),
+                        Err(fault) => refused(&d.place, Some(id.to_owned()), &fault),
+                    },
+                    Err(fault) => refused(&d.place, None, &fault),
                 };
                 self.keep(shown);
             }
@@ -132,24 +131,19 @@ impl Viewer {
     }
 
     fn record(&mut self, place: &Place, bytes: &[u8]) -> Shown {
-        match record::parse(bytes) {
-            Ok(Record::Upsert { id, content, content_type }) => {
-                let content_type = content_type.or_else(|| self.default_type.clone());
-                self.content(place, &id, render::from_record(content, content_type))
-            }
-            Ok(Record::Remove { id }) => Shown { object_id: Some(id.into_owned()), ..bare(place, "deleted") },
-            Ok(Record::Begin | Record::End | Record::Heartbeat) => bare(place, "control"),
+        match self.intake.record(bytes) {
+            Ok(Taken::Upsert { id, content }) => self.content(place, &id, &content),
+            Ok(Taken::Remove { id }) => Shown { object_id: Some(id.into_owned()), ..bare(place, "deleted") },
+            Ok(Taken::Begin | Taken::End | Taken::Heartbeat) => bare(place, "control"),
             Err(bad) => refused(place, bad.id, &bad.fault),
         }
     }
 
-    fn content(&mut self, place: &Place, id: &str, content: Result<Content<'_>, Fault>) -> Shown {
-        let sealed: Result<(Digest, ContentType), Fault> =
-            content.and_then(|content| Ok((self.sealer.prepare(&content)?, content.content_type)));
-        match sealed {
-            Ok((digest, content_type)) => Shown {
+    fn content(&mut self, place: &Place, id: &str, content: &Content<'_>) -> Shown {
+        match self.sealer.prepare(content) {
+            Ok(digest) => Shown {
                 object_id: Some(id.to_owned()),
-                content_type: Some(content_type.as_str().to_owned()),
+                content_type: Some(content.content_type.as_str().to_owned()),
                 content: Some(String::from_utf8_lossy(self.sealer.content()).into_owned()),
                 hash: Some(digest.to_string()),
                 ..bare(place, "content")

@@ -1,10 +1,10 @@
 //! Whether records would be taken, without anything that only a running pass knows: for what is kept while Redis is away. It
 //! must not keep or write anything.
 
-use super::record::{self, Record};
+use super::intake::{Intake, Taken};
 use crate::{
     envelope::{Ignore, Sealer},
-    model::{ContentType, Encoding, Fault, FaultKind, Refusal},
+    model::{Encoding, Fault, FaultKind, Refusal},
     render,
     settings::Settings,
     spool::Change,
@@ -22,7 +22,7 @@ pub struct Judged {
 /// See the module.
 pub struct Vet {
     sealer: Sealer,
-    default_type: Option<ContentType>,
+    intake: Intake,
     max_content: usize,
     max_binary: usize,
 }
@@ -33,7 +33,7 @@ impl Vet {
         Self {
             // What is ignored does not count here.
             sealer: Sealer::new(settings.name(), Ignore::default()),
-            default_type: settings.content.content_type.as_deref().and_then(ContentType::parse),
+            intake: Intake::new(settings),
             max_content: settings.limits.max_content.as_usize(),
             max_binary: settings.limits.max_binary.as_usize(),
         }
@@ -56,20 +56,17 @@ impl Vet {
     }
 
     fn one(&mut self, line: &[u8]) -> Result<Option<Change>, (Option<String>, Fault)> {
-        match record::parse(line).map_err(|bad| (bad.id, bad.fault))? {
-            Record::Upsert { id, content, content_type } => {
-                let content = render::from_record(content, content_type.or_else(|| self.default_type.clone()));
-                let taken = content.and_then(|content| {
-                    check_size(&content, self.max_content, self.max_binary)?;
-                    self.sealer.prepare(&content)
-                });
+        match self.intake.record(line).map_err(|bad| (bad.id, bad.fault))? {
+            Taken::Upsert { id, content } => {
+                let taken = check_size(&content, self.max_content, self.max_binary)
+                    .and_then(|()| self.sealer.prepare(&content));
                 match taken {
                     Ok(_) => Ok(Some((id.into_owned(), Some(line.to_vec())))),
                     Err(fault) => Err((Some(id.into_owned()), fault)),
                 }
             }
-            Record::Remove { id } => Ok(Some((id.into_owned(), None))),
-            Record::Begin | Record::End | Record::Heartbeat => Ok(None),
+            Taken::Remove { id } => Ok(Some((id.into_owned(), None))),
+            Taken::Begin | Taken::End | Taken::Heartbeat => Ok(None),
         }
     }
 }

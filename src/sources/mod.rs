@@ -54,6 +54,10 @@ pub trait Source: Send {
     /// Whatever was handed over before an error is a delta, not a snapshot.
     fn fetch<'a>(&'a mut self, sink: &'a Sink) -> BoxFuture<'a, Result<Ending, SourceError>>;
 
+    /// Not all of what the last fetch gave stands in Redis: the next one must hand all of it over, whatever a validator
+    /// (an `ETag`, a time of change) says.
+    fn forget(&mut self) {}
+
     /// Resolves when something changed that a fetch would see, also when that was before the call, but after the last
     /// fetch began; never where there is nothing to watch. May be dropped at any time without losing a change.
     fn changed<'a>(&'a mut self) -> BoxFuture<'a, ()> {

@@ -88,6 +88,9 @@ mod doctor;
 /// The demo.
 mod demo;
 
+/// What needs more than Redis: `make test-all`.
+mod more;
+
 /// The keyspace, the head, the published schemas.
 mod contract;
 /// Nothing secret leaves.

@@ -1,0 +1,97 @@
+//! From the text of a record, or a whole file, to an object's content: parsed, resolved, rendered. It must not know what the
+//! content was before, nor what becomes of it.
+
+use std::borrow::Cow;
+
+use super::record::{self, BadRecord, Lead, Record};
+use crate::{
+    model::{Content, ContentType, Document, Fault, FaultKind, ObjectId},
+    render,
+    settings::Settings,
+};
+
+/// What a record said, ready to be sealed.
+#[derive(Debug)]
+pub enum Taken<'a> {
+    /// The object has this content now.
+    Upsert {
+        /// The object.
+        id: Cow<'a, str>,
+        /// Rendered and sanitised.
+        content: Content<'a>,
+    },
+    /// The object has no content any more.
+    Remove {
+        /// The object.
+        id: Cow<'a, str>,
+    },
+    /// `{"begin": true}`: a snapshot begins.
+    Begin,
+    /// `{"end": true}`: the snapshot is complete.
+    End,
+    /// `{"heartbeat": true}`: the source is alive and has nothing new.
+    Heartbeat,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Intake {
+    default_type: Option<ContentType>,
+}
+
+impl Intake {
+    /// For the records of the service of `settings`.
+    pub fn new(settings: &Settings) -> Self {
+        // `check` has refused what is no content type.
+        Self { default_type: settings.content.content_type.as_deref().and_then(ContentType::parse) }
+    }
+
+    /// Takes one record.
+    ///
+    /// # Errors
+    /// What is wrong with it, and whose it is, where that could be told.
+    pub fn record<'a>(&self, record: &'a [u8]) -> Result<Taken<'a>, BadRecord> {
+        Ok(match record::parse(record)? {
+            Record::Upsert { id, content, content_type } => {
+                let content_type = content_type.or_else(|| self.default_type.clone());
+                match render::from_record(content, content_type) {
+                    Ok(content) => Taken::Upsert { id, content },
+                    Err(fault) => return Err(BadRecord { id: Some(id.into_owned()), fault }),
+                }
+            }
+            Record::Remove { id } => Taken::Remove { id },
+            Record::Begin => Taken::Begin,
+            Record::End => Taken::End,
+            Record::Heartbeat => Taken::Heartbeat,
+        })
+    }
+
+    /// The content of a record in the usual layout, without a parser before the canonicaliser. None when [`Self::record`]
+    /// has to look at it.
+    pub fn usual<'a>(&self, lead: &Lead<'a>) -> Option<Content<'a>> {
+        render::from_record(lead.content()?, self.default_type.clone()).ok()
+    }
+
+    /// The object that a file is of.
+    ///
+    /// # Errors
+    /// When its name is no id.
+    pub fn document_id<'a>(&self, document: &'a Document) -> Result<&'a str, Fault> {
+        let id = document.id.as_str();
+        ObjectId::check(id)
+            .map(|()| id)
+            .map_err(|e| Fault::new(FaultKind::BadId, format!("the file's name gives the id {id:?}: {e}")))
+    }
+
+    /// Takes a whole file.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn document<'a>(&self, document: &'a Document) -> Result<Content<'a>, Fault> {
+        let content_type = match &self.default_type {
+            Some(set) if document.content_type == ContentType::JSON && set.is_json() => set.clone(),
+            _ => document.content_type.clone(),
+        };
+        render::from_document(&document.data, content_type)
+    }
+}
