@@ -22,6 +22,8 @@ mod lines;
 mod peek;
 mod pump;
 mod push;
+#[allow(dead_code, reason = "its first users follow")]
+mod rows;
 mod sink;
 mod spawn_error;
 mod stderr;
