@@ -137,7 +137,7 @@ impl Rows {
     }
 
     /// Rows are changes, no snapshot: what is `deleted` has to be told.
-    pub(super) fn as_delta(mut self, is_delta: bool) -> Self {
+    pub(super) fn of_delta(mut self, is_delta: bool) -> Self {
         self.is_delta = is_delta;
         self
     }

@@ -91,7 +91,7 @@ fn what_is_deleted_is_left_out_of_a_snapshot_and_told_in_a_delta() {
     let broken = "broken:4 Some(\"4\") the column deleted holds \"2026-01-01\", neither true nor false";
     let kept = [r#"{"id":"2","content":{"a":"x"}}"#, r#"{"id":"3","content":{"a":"x"}}"#, broken];
     assert_eq!(records(&mut rows(&["id", "deleted", "a"]), table), kept);
-    let told = records(&mut rows(&["id", "deleted", "a"]).as_delta(true), table);
+    let told = records(&mut rows(&["id", "deleted", "a"]).of_delta(true), table);
     assert_eq!((told[0].as_str(), &told[1..]), (r#"{"id":"1","deleted":true}"#, &kept.map(str::to_owned)[..]));
 }
 
