@@ -25,6 +25,7 @@ pub(super) enum Kind {
     Size,
     Share,
     Address,
+    Database,
     Listen,
     ServiceName,
 }
@@ -86,6 +87,14 @@ const OTHER_NAMES: &[(&[&str], &str, &str)] = &[
     (&["source.every", "source.period", "source.schedule", "source.poll"], "source.interval", "it is called interval"),
     (&["source.file", "source.dir", "source.directory"], "source.path", "files and directories are both called path"),
     (&["source.environment"], "source.env", "it is called env"),
+    (&["source.query", "source.statement"], "source.sql.query", "what is asked of a database stands in [source.sql]"),
+    (
+        &["source.sql.dsn", "source.sql.uri", "source.sql.database", "source.sql.host"],
+        "source.sql.url",
+        "it is one address",
+    ),
+    (&["source.sql.file"], "source.sql.query_file", "it is called query_file"),
+    (&["source.sql.changed_since"], "source.sql.full_every", "full_every switches :changed_since in the query on"),
     (&["content.expire", "content.expiry", "content.expires", "content.max_age"], "content.ttl", "it is called ttl"),
     (&["content.exclude", "content.ignored", "content.volatile"], "content.ignore", "it is called ignore"),
     (&["verify.interval", "verify.period"], "verify.every", "it is called every"),
@@ -124,7 +133,9 @@ pub(super) fn map_around(path: &str) -> Option<&'static Key> {
 /// misspelt `password`.
 pub(super) fn is_secret(path: &str) -> bool {
     const WORDS: [&str; 8] = ["pass", "pwd", "secret", "token", "auth", "cred", "apikey", "api_key"];
-    if matches!(path, "redis.password" | "redis.sentinel.password") || map_around(path).is_some() {
+    if matches!(path, "redis.password" | "redis.sentinel.password" | "source.sql.password")
+        || map_around(path).is_some()
+    {
         return true;
     }
     let leaf = path.rsplit('.').next().unwrap_or(path).to_ascii_lowercase();
@@ -194,6 +205,7 @@ fn kind_of(property: &Value) -> Kind {
         Some("size") => return Kind::Size,
         Some("share") => return Kind::Share,
         Some("address") => return Kind::Address,
+        Some("database address") => return Kind::Database,
         Some("listen address") => return Kind::Listen,
         Some("service name") => return Kind::ServiceName,
         _ => {}
@@ -241,7 +253,7 @@ mod tests {
         assert_eq!(kind("limits.max_content"), Kind::Size);
         assert_eq!(kind("admin.listen"), Kind::Listen);
         assert!(
-            matches!(kind("source.kind"), Kind::Word(words) if words == ["file", "exec", "stream", "push", "stdin"])
+            matches!(kind("source.kind"), Kind::Word(words) if words == ["file", "exec", "stream", "push", "stdin", "sql"])
         );
         assert!(matches!(kind("log.format"), Kind::Word(words) if words == ["auto", "pretty", "json"]));
     }

@@ -233,19 +233,22 @@ impl Layers {
 fn resolve_paths(tree: &mut Node) {
     let redis =
         ["redis.password_file", "redis.sentinel.password_file", "redis.tls.ca", "redis.tls.cert", "redis.tls.key"];
-    for key in redis.into_iter().chain(["source.path", "source.spool", "source.token_file"]) {
+    let sql = ["source.sql.url_file", "source.sql.password_file", "source.sql.ca", "source.sql.query_file"];
+    for key in redis.into_iter().chain(["source.path", "source.spool", "source.token_file"]).chain(sql) {
         if let Some(node) = tree.at_mut(key) {
             resolve(node);
         }
     }
-    if let Some(node) = tree.at_mut("source.listen")
-        && let Some(path) = node.as_str().and_then(|text| text.strip_prefix("unix:")).map(str::to_owned)
-    {
-        let written = node.written.clone().or_else(|| node.as_str().map(str::to_owned));
-        node.data = Data::Scalar(path.strip_prefix("//").unwrap_or(&path).into());
-        resolve(node);
-        let resolved = format!("unix:{}", node.as_str().unwrap_or_default());
-        (node.data, node.written) = (Data::Scalar(resolved.into()), written);
+    for (key, scheme) in [("source.listen", "unix:"), ("source.sql.url", "sqlite:")] {
+        if let Some(node) = tree.at_mut(key)
+            && let Some(path) = node.as_str().and_then(|text| text.strip_prefix(scheme)).map(str::to_owned)
+        {
+            let written = node.written.clone().or_else(|| node.as_str().map(str::to_owned));
+            node.data = Data::Scalar(path.strip_prefix("//").unwrap_or(&path).into());
+            resolve(node);
+            let resolved = format!("{scheme}{}", node.as_str().unwrap_or_default());
+            (node.data, node.written) = (Data::Scalar(resolved.into()), written);
+        }
     }
     if let Some(Node { data: Data::List(command), .. }) = tree.at_mut("source.command")
         && let Some(program) = command.first_mut()

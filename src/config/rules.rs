@@ -2,6 +2,7 @@
 
 mod redis;
 mod source;
+mod sql;
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -37,6 +38,7 @@ impl<'a> Rules<'a> {
         rules.service();
         rules.redis();
         rules.source();
+        rules.sql();
         rules.content();
         rules.limits();
         rules.durations();
@@ -117,7 +119,7 @@ impl<'a> Rules<'a> {
             self.refuse(&["content.ignore", "content.content_type"], reason, "remove one of the two");
         }
         let source = &self.settings.source;
-        let has_interval = matches!(source.kind, SourceKind::Exec | SourceKind::File);
+        let has_interval = matches!(source.kind, SourceKind::Exec | SourceKind::File | SourceKind::Sql);
         if has_interval && content.max_stale < source.interval {
             let reason = format!("it is less than source.interval ({}), so content would expire", source.interval);
             let hint = "make it several times source.interval";
@@ -162,6 +164,7 @@ impl<'a> Rules<'a> {
             ("source.backoff_max", Some(source.backoff_max), ms(10)),
             ("source.breaker_pause", source.breaker_pause, ms(10)),
             ("source.expect_every", source.expect_every, ms(100)),
+            ("source.sql.full_every", source.sql.as_ref().and_then(|sql| sql.full_every), ms(10)),
             ("redis.connect_timeout", Some(redis.connect_timeout), ms(10)),
             ("redis.timeout", Some(redis.timeout), ms(10)),
             ("redis.sentinel.timeout", redis.sentinel.as_ref().map(|sentinel| sentinel.timeout), ms(10)),

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     model::ServiceName,
-    settings::{HumanDuration, Listen, Percent, RedisUrl, Size, ValueError},
+    settings::{HumanDuration, Listen, Percent, RedisUrl, Size, SqlUrl, ValueError},
 };
 
 /// A problem with the value at `key`.
@@ -211,6 +211,7 @@ fn matches_scalar(value: &Value, name: &str, kind: &Kind) -> Result<(), Mismatch
         (Kind::Share, Value::String(_) | Value::Number(_)) => Ok(text.parse::<Percent>().map(drop)?),
         (Kind::Listen, Value::String(_) | Value::Number(_)) => Ok(text.parse::<Listen>().map(drop)?),
         (Kind::Address, Value::String(_)) => Ok(RedisUrl::parse(text).map(drop)?),
+        (Kind::Database, Value::String(_)) => Ok(SqlUrl::parse(text).map(drop)?),
         (Kind::ServiceName, Value::String(_)) => ServiceName::new(text).map(drop).map_err(|cause| {
             let hint = "write lower-case letters, digits and -, at most 63, beginning with a letter";
             mismatch(format!("it is no service name: {cause}"), hint)
@@ -228,7 +229,7 @@ fn needed(kind: &Kind) -> String {
         Kind::Duration => "a duration".to_owned(),
         Kind::Size => "a size".to_owned(),
         Kind::Share => "a share".to_owned(),
-        Kind::Address => "an address".to_owned(),
+        Kind::Address | Kind::Database => "an address".to_owned(),
         Kind::Listen => "an address to listen on".to_owned(),
         Kind::ServiceName => "a service name".to_owned(),
         Kind::Text | Kind::Table | Kind::Map | Kind::List => "a text".to_owned(),
@@ -245,6 +246,7 @@ fn example(kind: &Kind) -> String {
         Kind::Share => "\"20%\"".to_owned(),
         Kind::Listen => "\"0.0.0.0:9782\", or \"off\"".to_owned(),
         Kind::Address => "\"redis://127.0.0.1:6379/0\"".to_owned(),
+        Kind::Database => "\"postgres://reader@db.example.com/assets\"".to_owned(),
         Kind::ServiceName => "\"hwinfo\"".to_owned(),
         Kind::Text | Kind::Table | Kind::Map | Kind::List => "\"text\"".to_owned(),
     }

@@ -95,6 +95,8 @@ pub enum Fetched {
 pub enum Ending {
     /// The whole truth was told: absence means gone.
     Complete,
+    /// What changed since the last fetch was told, all of it; what is gone was not looked for.
+    Delta,
     /// The source knows that it would tell what it told last time, and handed nothing over.
     Unchanged,
     /// The input ended; it was complete only if its last record was `{"end": true}`.

@@ -80,8 +80,10 @@ impl Engine {
                 if *ending == Ending::Unchanged {
                     self.handler.confirm_all();
                 }
-                let is_whole = *ending != Ending::Open || self.handler.ended;
+                let is_whole = matches!(ending, Ending::Complete | Ending::Unchanged) || self.handler.ended;
                 report.whole = is_whole;
+                // A change whose object is not known is one that is missing.
+                report.delta = *ending == Ending::Delta && self.handler.counts.unnamed == 0;
                 complete = is_whole && self.handler.in_snapshot && self.handler.counts.unnamed == 0;
             }
             Ok(_) => {}
@@ -102,7 +104,8 @@ impl Engine {
         report.unfinished = self.end_recovery(ended.is_ok());
         report.whole &= !report.unfinished;
         self.finish(&mut report, complete, begun.elapsed());
-        self.is_settled = report.summary.complete && !report.unfinished;
+        let is_all_there = report.summary.complete || (report.delta && report.store_error.is_none());
+        self.is_settled = is_all_there && !report.unfinished;
         if self.kind != Kind::Plan {
             self.note(&report);
             if report.store_error.is_none() && !report.interrupted {

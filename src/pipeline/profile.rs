@@ -22,7 +22,7 @@ pub(super) fn descriptor(settings: &Settings, kind: Kind, token: &str) -> Descri
     let stale_after = match kind {
         // A pass may be late by its own length, and fail once, before anybody needs to be told.
         Kind::Run if !settings.source.kind.tells_changes() => {
-            interval * 3 + settings.source.timeout().unwrap_or_default()
+            interval * 3 + settings.source.timeout().unwrap_or_default() + settings.source.full_every()
         }
         Kind::Run if let Some(expected) = settings.source.expect_every => expected.0 * 3,
         _ => settings.content.ttl.0,

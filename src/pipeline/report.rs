@@ -15,6 +15,8 @@ use crate::{
 pub enum Outcome {
     /// All of the source's truth is in Redis.
     Complete,
+    /// All that changed is in Redis; what is gone was not looked for.
+    Delta,
     /// What came is in Redis; it was no complete snapshot, so nothing was removed.
     Partial,
     /// More objects failed than `limits.max_failed`.
@@ -33,8 +35,9 @@ pub enum Outcome {
 
 impl Outcome {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Complete,
+        Self::Delta,
         Self::Partial,
         Self::TooManyFailed,
         Self::SourceFailed,
@@ -48,6 +51,7 @@ impl Outcome {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Complete => "complete",
+            Self::Delta => "delta",
             Self::Partial => "partial",
             Self::TooManyFailed => "too_many_failed",
             Self::SourceFailed => "source_failed",
@@ -68,6 +72,7 @@ impl Outcome {
             None if report.refused.is_some() => Self::RefusedShrink,
             None if report.too_many_failed(max_failed) => Self::TooManyFailed,
             None if report.summary.complete => Self::Complete,
+            None if report.delta => Self::Delta,
             None => Self::Partial,
         }
     }
@@ -120,6 +125,8 @@ pub struct PassReport {
     pub public_error: Option<String>,
     /// The source told all that it has, apart from what could not be read.
     pub whole: bool,
+    /// The source told what changed since its last pass, all of it.
+    pub delta: bool,
     /// Why Redis failed.
     pub store_error: Option<StoreError>,
     /// Why vanished objects were kept.

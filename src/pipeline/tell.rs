@@ -19,6 +19,7 @@ impl Engine {
         info!(
             service,
             complete = s.complete,
+            delta = report.delta,
             objects = s.objects,
             written = s.written,
             renewed = s.renewed,

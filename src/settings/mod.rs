@@ -19,6 +19,8 @@ mod sentinel;
 mod service;
 mod shutdown;
 mod source;
+mod sql;
+mod sql_url;
 mod tls;
 mod values;
 mod verify;
@@ -45,6 +47,8 @@ pub use self::{
     service::Service,
     shutdown::Shutdown,
     source::{PushAddress, Source, SourceKind},
+    sql::Sql,
+    sql_url::{SqlEngine, SqlUrl},
     tls::Tls,
     values::{HumanDuration, Percent, Size, ValueError},
     verify::Verify,

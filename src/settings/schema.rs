@@ -76,7 +76,7 @@ mod tests {
             json!({ "source": { "kind": "exec" } }),
             json!({ "service": "hwinfo", "content": { "ttl": 60 } }),
             json!({ "service": "hwinfo", "limits": { "max_shrink": 0.2 } }),
-            json!({ "service": "hwinfo", "source": { "kind": "sql" } }),
+            json!({ "service": "hwinfo", "source": { "kind": "odbc" } }),
         ] {
             assert!(!validator.is_valid(&bad), "{bad}");
         }

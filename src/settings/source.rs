@@ -5,11 +5,14 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Dura
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{HumanDuration, Secret};
+use super::{HumanDuration, Secret, Sql};
 use crate::model::ServiceName;
 
 /// How long an `exec` source may run where `source.timeout` is not set.
 const EXEC_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a query may take where `source.timeout` is not set.
+const SQL_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Where the objects' content comes from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -23,10 +26,10 @@ pub struct Source {
     /// File (NDJSON or one JSON array) or directory (`<object_id>.json|.html|.md|.txt`), for `file`. Relative to the
     /// configuration file.
     pub path: Option<PathBuf>,
-    /// How often an `exec` source is run, and a `file` source read again in case a change was not seen.
+    /// How often an `exec` source is run, a database asked, and a `file` source read again in case a change was not seen.
     pub interval: HumanDuration,
-    /// How long one run of an `exec` source may take before it is stopped and counts as failed. Default: 30s for
-    /// `exec`, no limit for the others.
+    /// How long one run of an `exec` source, or one query of an `sql` source, may take before it is stopped and counts as
+    /// failed. Default: 30s for `exec`, 5m for `sql`, no limit for the others.
     pub timeout: Option<HumanDuration>,
     /// Environment variables for the command, on top of the sidecar's own without its Redis secrets. Values may hold
     /// `${VAR}`.
@@ -61,19 +64,28 @@ pub struct Source {
     /// File that holds `token`; read at every request, so that a changed one needs no restart. Relative to the
     /// configuration file.
     pub token_file: Option<PathBuf>,
+    /// For `sql`: the database and the query.
+    pub sql: Option<Sql>,
 }
 
 /// Longest pause of the circuit breaker where none is set.
 const BREAKER_PAUSE: Duration = Duration::from_secs(300);
 
 impl Source {
-    /// How long one run may take: `source.timeout`, else 30 s for `exec`, else no limit.
+    /// How long one run may take: `source.timeout`, else 30 s for `exec` and 5 min for `sql`, else no limit.
     pub fn timeout(&self) -> Option<Duration> {
         match (self.timeout, self.kind) {
             (Some(timeout), _) => Some(timeout.0),
             (None, SourceKind::Exec) => Some(EXEC_TIMEOUT),
+            (None, SourceKind::Sql) => Some(SQL_TIMEOUT),
             (None, _) => None,
         }
+    }
+
+    /// How long it may go without telling all that it has, beyond its interval: `source.sql.full_every`, else not at all.
+    pub fn full_every(&self) -> Duration {
+        let sql = self.sql.as_ref().filter(|_| self.kind == SourceKind::Sql);
+        sql.and_then(|sql| sql.full_every).map_or(Duration::ZERO, |every| every.0)
     }
 
     /// Where a `push` source of `service` listens: `source.listen`, else `unix:/run/ralphext/<service>.sock`.
@@ -128,6 +140,7 @@ impl Default for Source {
             listen: None,
             token: None,
             token_file: None,
+            sql: None,
         }
     }
 }
@@ -165,11 +178,13 @@ pub enum SourceKind {
     Push,
     /// Standard input, for pipes.
     Stdin,
+    /// A query of a database, on an interval.
+    Sql,
 }
 
 impl SourceKind {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::File, Self::Exec, Self::Stream, Self::Push, Self::Stdin];
+    pub const ALL: [Self; 6] = [Self::File, Self::Exec, Self::Stream, Self::Push, Self::Stdin, Self::Sql];
 
     /// Whether it tells changes as they happen, and need not tell everything.
     pub fn tells_changes(self) -> bool {
@@ -184,6 +199,7 @@ impl SourceKind {
             Self::Stream => "stream",
             Self::Push => "push",
             Self::Stdin => "stdin",
+            Self::Sql => "sql",
         }
     }
 }

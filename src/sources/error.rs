@@ -85,6 +85,18 @@ pub enum SourceError {
         /// How to say that there are no objects.
         hint: &'static str,
     },
+    /// A database refused, failed, or did not answer.
+    #[error("{problem}{}\nhint: {hint}", cause_of(.cause))]
+    Database {
+        /// The word for the kind: `database` or `timed_out`.
+        kind: &'static str,
+        /// What failed, and where; no password.
+        problem: String,
+        /// What the database says of it, or its connection.
+        cause: Option<String>,
+        /// What to do.
+        hint: &'static str,
+    },
     /// Whoever takes the records is gone: the pass was given up.
     #[error("the pass was given up\nhint: see the error before this one")]
     Closed,
@@ -92,8 +104,8 @@ pub enum SourceError {
 
 impl SourceError {
     /// Every word that [`SourceError::kind`] may give.
-    pub const KINDS: [&str; 9] =
-        ["settings", "spawn", "exit", "timed_out", "missing", "io", "truncated", "nothing", "closed"];
+    pub const KINDS: [&str; 10] =
+        ["settings", "spawn", "exit", "timed_out", "missing", "io", "truncated", "nothing", "database", "closed"];
 
     /// The word for its kind in JSON output and metrics.
     pub fn kind(&self) -> &'static str {
@@ -106,6 +118,7 @@ impl SourceError {
             Self::Io { .. } => "io",
             Self::Truncated { .. } => "truncated",
             Self::Nothing { .. } => "nothing",
+            Self::Database { kind, .. } => kind,
             Self::Closed => "closed",
         }
     }
@@ -116,13 +129,12 @@ impl SourceError {
         text.split("\nhint: ").next().unwrap_or_default().to_owned()
     }
 
-    /// [`SourceError::message`] without what the command said on standard error: fit for the descriptor, which many may read.
+    /// [`SourceError::message`] without what the command said on standard error, or the database: fit for the descriptor,
+    /// which many may read.
     pub fn public(&self) -> String {
         let message = self.message();
-        match message.split_once(LAST_WORDS) {
-            Some((before, _)) => before.to_owned(),
-            None => message,
-        }
+        let end = [LAST_WORDS, ITS_CAUSE].iter().filter_map(|words| message.find(words)).min();
+        message[..end.unwrap_or(message.len())].to_owned()
     }
 
     /// What to do about it.
@@ -143,6 +155,13 @@ impl SourceError {
 
 /// Between a message and the last line of a command's standard error.
 const LAST_WORDS: &str = "; its last words: ";
+
+/// Between a message and what a database says.
+const ITS_CAUSE: &str = "; it says: ";
+
+fn cause_of(cause: &Option<String>) -> String {
+    cause.as_ref().map(|cause| format!("{ITS_CAUSE}{cause}")).unwrap_or_default()
+}
 
 fn last_line(stderr: &Option<String>) -> String {
     stderr.as_ref().map(|line| format!("{LAST_WORDS}{line}")).unwrap_or_default()

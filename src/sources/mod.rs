@@ -8,6 +8,7 @@
 //! | `stream` | the life of a command | open |
 //! | `push` | whatever is handed in while the process runs | never |
 //! | `stdin` | standard input to its end | open, or complete with `source.complete` |
+//! | `sql` | the rows of a query | complete, or a delta with `source.sql.full_every` |
 
 mod array;
 mod child;
@@ -22,10 +23,10 @@ mod lines;
 mod peek;
 mod pump;
 mod push;
-#[allow(dead_code, reason = "its first users follow")]
 mod rows;
 mod sink;
 mod spawn_error;
+mod sql;
 mod stderr;
 mod stdin;
 mod stream;
@@ -114,6 +115,7 @@ pub fn build(settings: &settings::Source, limits: &Limits, options: &Options) ->
             });
         }
         SourceKind::Stdin => Box::new(stdin::Stdin::new(settings, max_line)),
+        SourceKind::Sql => Box::new(sql::Sql::new(settings, max_line)?),
     })
 }
 

@@ -70,6 +70,8 @@ mod services;
 mod sources;
 /// What a stream said is kept.
 mod spool;
+/// Databases.
+mod sql;
 /// Long-running commands that print deltas.
 mod stream;
 

@@ -55,7 +55,7 @@ impl Rules<'_> {
     }
 
     /// Refuses a key that the kind of source has no use for, unless the kind was chosen for this one call.
-    fn unused(&mut self, key: &str) {
+    pub(super) fn unused(&mut self, key: &str) {
         let from_file = |node: &Node| matches!(node.origin, Origin::File { .. });
         if self.tree.at("source.kind").is_none_or(from_file) {
             let kind = self.settings.source.kind;

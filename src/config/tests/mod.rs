@@ -2,6 +2,7 @@
 
 mod connection;
 mod messages;
+mod sql;
 
 use std::{fs, path::Path, time::Duration};
 
@@ -198,6 +199,7 @@ fn every_key_in_every_format() {
         "source.expect_every",
         "source.listen",
         "source.spool",
+        "source.sql",
         "source.token",
         "source.token_file",
     ];

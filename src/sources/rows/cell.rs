@@ -39,6 +39,15 @@ impl Cell<'_> {
         }
     }
 
+    /// Takes text for JSON, where it is.
+    pub(in crate::sources) fn read_json(&mut self) {
+        if let Self::Text(text) = self
+            && serde_json::from_str::<&RawValue>(text).is_ok()
+        {
+            *self = Self::Json(std::mem::take(text));
+        }
+    }
+
     /// The cell as JSON.
     pub(super) fn push_json(&self, out: &mut Vec<u8>) {
         match self {

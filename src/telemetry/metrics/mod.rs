@@ -175,12 +175,12 @@ catalogue! {
     /// overwritten by somebody else.
     lost: By<Counter> = "ralphext_values_lost_total", "found" in &["missing", "overwritten"];
 
-    /// Passes by outcome: `complete` (a whole snapshot, or all of a stream's); `partial` (what came was taken, nothing
-    /// removed: a record did not tell its object, or the source emits changes only); `too_many_failed` (more than
-    /// `limits.max_failed`); `source_failed`; `refused_shrink` (too much vanished to be believed); `redis_failed`;
-    /// `lease_lost`; `interrupted` (stopped).
+    /// Passes by outcome: `complete` (a whole snapshot, or all of a stream's); `delta` (all that changed since the last pass,
+    /// with `source.sql.full_every`); `partial` (what came was taken, nothing removed: a record did not tell its object, or
+    /// the source emits changes only); `too_many_failed` (more than `limits.max_failed`); `source_failed`; `refused_shrink`
+    /// (too much vanished to be believed); `redis_failed`; `lease_lost`; `interrupted` (stopped).
     passes: By<Counter> = "ralphext_passes_total", "outcome" in &[
-        "complete", "partial", "too_many_failed", "source_failed", "refused_shrink", "redis_failed", "lease_lost",
+        "complete", "delta", "partial", "too_many_failed", "source_failed", "refused_shrink", "redis_failed", "lease_lost",
         "interrupted",
     ];
     /// How long passes took, from the source's start to the last confirmed batch; not for a `stream`, which has none.
@@ -205,7 +205,7 @@ catalogue! {
     /// Failures of the source as a whole, by kind; `nothing` is a source that said nothing at all, `silent` a stream that
     /// did not speak for `source.expect_every`.
     source_failures: By<Counter> = "ralphext_source_failures_total", "kind" in &[
-        "settings", "spawn", "exit", "timed_out", "missing", "io", "truncated", "nothing", "closed", "silent",
+        "settings", "spawn", "exit", "timed_out", "missing", "io", "truncated", "nothing", "database", "closed", "silent",
     ];
     /// 1 while the source is left alone for `source.breaker_pause` between two tries, as it failed too often in a row.
     circuit_open: Gauge = "ralphext_source_circuit_open";
