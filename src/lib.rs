@@ -16,3 +16,4 @@ pub mod sources;
 pub mod spool;
 pub mod store;
 pub mod telemetry;
+pub mod web;
