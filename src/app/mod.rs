@@ -12,6 +12,7 @@ use tracing::{error, info};
 use crate::{
     admin::{self, AdminError, Listener, Push, Shown},
     pipeline::{Engine, EngineError, Kind, Opened, PassReport, Plan, Progress, Verification, Verifying, stopped},
+    render::Renderer,
     settings::{Listen, Secret, Settings, SourceKind},
     sources::{self, Inbox, Options, Source, SourceError},
     store::StoreError,
@@ -49,6 +50,17 @@ pub fn source(settings: &Settings, watch: bool) -> Result<Box<dyn Source>, Sourc
         }
     }
     sources::build(&settings.source, &settings.limits, &options)
+}
+
+/// Whether the template of a service compiles, with all that it includes.
+///
+/// # Errors
+/// What is wrong with it, and where.
+pub fn check_template(settings: &Settings) -> Result<(), EngineError> {
+    match Renderer::new(settings).problem() {
+        None => Ok(()),
+        Some(problem) => Err(EngineError::Settings(problem.for_settings())),
+    }
 }
 
 /// Runs all services until `stop` turns true. Everything is bound and built before anything starts.

@@ -24,6 +24,7 @@ pub fn test(globals: &Globals, args: &Test) -> Result<Exit, Failure> {
     blocking(async move {
         let mut previews = Vec::new();
         for settings in &all {
+            app::check_template(settings)?;
             let mut source = app::source(settings, false)?;
             previews.push(preview(settings, source.as_mut(), limit).await);
         }
@@ -74,6 +75,16 @@ fn show_content(record: &Shown) {
     }
     let (Some(content), Some(kind), Some(hash)) = (&record.content, &record.content_type, &record.hash) else { return };
     output::say!("  {dim}{kind}, {}, hash {}{dim:#}", output::size(content.len() as u64), &hash[..16]);
+    if !record.removed.is_empty() {
+        let warn = output::WARN;
+        output::say!("  {warn}the sanitiser removed{warn:#} {}", record.removed);
+    }
+    if !record.missing.is_empty() {
+        output::say!(
+            "  {dim}not in this record, though the template asks for it: {}{dim:#}",
+            output::clean(&record.missing.join(", "))
+        );
+    }
     let shown: String = content.chars().take(WIDTH).collect();
     let more = if shown.len() < content.len() { " ..." } else { "" };
     output::say!("  {}{more}", output::clean(&shown));

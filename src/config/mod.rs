@@ -234,7 +234,9 @@ fn resolve_paths(tree: &mut Node) {
     let redis =
         ["redis.password_file", "redis.sentinel.password_file", "redis.tls.ca", "redis.tls.cert", "redis.tls.key"];
     let sql = ["source.sql.url_file", "source.sql.password_file", "source.sql.ca", "source.sql.query_file"];
-    for key in redis.into_iter().chain(["source.path", "source.spool", "source.token_file"]).chain(sql) {
+    for key in
+        redis.into_iter().chain(["source.path", "source.spool", "source.token_file", "render.template_file"]).chain(sql)
+    {
         if let Some(node) = tree.at_mut(key) {
             resolve(node);
         }

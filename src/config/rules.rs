@@ -1,6 +1,7 @@
 //! Which values are impossible, alone or together. It must not know the layers that they came from.
 
 mod redis;
+mod render;
 mod source;
 mod sql;
 
@@ -40,6 +41,7 @@ impl<'a> Rules<'a> {
         rules.source();
         rules.sql();
         rules.content();
+        rules.render();
         rules.limits();
         rules.durations();
         rules.log();

@@ -153,6 +153,9 @@ impl Engine {
         };
         let whole = Whole::new(&settings, ignore.clone());
         let handler = Handler::new(&settings, Sealer::new(settings.name(), ignore), output, policy);
+        if let Some(problem) = handler.template_problem() {
+            return Err(EngineError::Settings(problem.for_settings()));
+        }
         let keys = session.keys().clone();
         let link = Link::new(target.clone(), keys, ttl_ms, ticks(u128::from(ttl_ms)), metrics.clone())
             .map_err(|e| EngineError::Settings(format!("cannot start the writer's thread: {e}")))?;

@@ -1,13 +1,15 @@
 //! The journey of one record on one screen: identify, skip or parse, render, seal, decide, put into a batch. It must not
 //! know where records come from, nor wait for anything.
 
-use std::sync::Arc;
+use std::{cell::Cell, sync::Arc};
+
+use tracing::debug;
 
 use super::{
     faults::Faults,
     intake::{Intake, Taken},
     ledger::{Ledger, TICK_MS, Tick},
-    plan::{Output, Planned},
+    plan::Output,
     record::{self, Lead},
     spooling::Kept,
     totals::{Counts, Totals},
@@ -17,17 +19,9 @@ use crate::{
     decision::{Known, RenewalPolicy, Verdict, WriteReason, decide},
     envelope::Sealer,
     model::{Block, Clock, Content, Digest, Document, Epoch, Fault, FaultKind, Fetched, Place, UnixMs, Version},
+    render::{Removed, Rendered, TemplateProblem},
     settings::{Settings, Size},
 };
-
-/// Slots that a snapshot did not name.
-#[derive(Debug, Default)]
-pub struct Vanished {
-    /// Objects.
-    pub objects: Vec<u32>,
-    /// Keys in objects' places that never held a value of ours, as far as is known.
-    pub foreign: Vec<u32>,
-}
 
 /// Moment at which a block is handled.
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +67,8 @@ pub struct Handler {
     policy: RenewalPolicy,
     sealer: Sealer,
     intake: Intake,
+    /// What the sanitiser took out of the content that is being handled.
+    removed_markup: Removed,
     max_content: usize,
     max_binary: usize,
     max_total: u64,
@@ -102,11 +98,17 @@ impl Handler {
             policy,
             sealer,
             intake: Intake::new(settings),
+            removed_markup: Removed::default(),
             max_content: settings.limits.max_content.as_usize(),
             max_binary: settings.limits.max_binary.as_usize(),
             max_total: settings.limits.max_total.bytes(),
             ttl_ticks: ticks(settings.content.ttl.as_millis()),
         }
+    }
+
+    /// What is wrong with the template: nothing is to start with it.
+    pub fn template_problem(&self) -> Option<&TemplateProblem> {
+        self.intake.problem()
     }
 
     /// Begins a pass; `snapshot` unless the source emits deltas.
@@ -124,7 +126,7 @@ impl Handler {
 
     /// Counts of all passes, this one included.
     pub fn totals(&self) -> Totals {
-        self.past.plus(self.counts.skipped, &self.counts.writes)
+        self.past.plus(&self.counts)
     }
 
     /// The source has nothing else than in the pass before, which took all of it.
@@ -166,9 +168,22 @@ impl Handler {
                 continue;
             }
             let place = || Place { origin: origin.clone(), line: span.line };
-            match self.intake.record(bytes) {
-                Ok(Taken::Upsert { id, content }) => {
+            let same = Cell::new(None);
+            let known = |id: &str| {
+                same.set(self.ledger.find(id).filter(|slot| self.ledger.is_same_raw(*slot, raw)));
+                same.get().is_some()
+            };
+            // Unusual layouts are parsed before they are known to be the same, but not rendered.
+            let taken = match (self.intake.record_unless(bytes, known), same.get()) {
+                (Ok(None), Some(slot)) if self.confirm(slot, now) => continue,
+                (Ok(None), _) => self.intake.record(bytes),
+                (Ok(Some(taken)), _) => Ok(taken),
+                (Err(bad), _) => Err(bad),
+            };
+            match taken {
+                Ok(Taken::Upsert { id, content, removed }) => {
                     let slot = self.ledger.find(&id);
+                    self.rendered(removed);
                     match self.object(slot, &id, &content, raw, now) {
                         Ok(()) => self.keep(&id, bytes),
                         Err(fault) => self.fault(&place(), Some(&id), &fault),
@@ -191,6 +206,7 @@ impl Handler {
             return true;
         }
         let content = self.intake.usual(lead);
+        self.removed_markup = Removed::default();
         // Whatever is refused left no trace.
         let taken = content.is_some_and(|content| self.object(slot, lead.id, &content, raw, now).is_ok());
         if taken {
@@ -215,10 +231,20 @@ impl Handler {
         if slot.is_some_and(|slot| self.ledger.is_same_raw(slot, raw) && self.confirm(slot, now)) {
             return;
         }
-        let content = self.intake.document(document);
-        if let Err(fault) = content.and_then(|content| self.object(slot, id, &content, raw, now)) {
+        let rendered = self.intake.document(document);
+        let taken = rendered.and_then(|Rendered { content, removed }| {
+            self.rendered(removed);
+            self.object(slot, id, &content, raw, now)
+        });
+        if let Err(fault) = taken {
             self.fault(&document.place, Some(id), &fault);
         }
+    }
+
+    /// The sanitiser took `removed` out of what comes next.
+    fn rendered(&mut self, removed: Removed) {
+        self.counts.markup_removed += removed.total();
+        self.removed_markup = removed;
     }
 
     /// The skip fast path: the same bytes as last time gave what stands in Redis. False when it needs the full journey.
@@ -294,6 +320,10 @@ impl Handler {
             self.output.flush(&mut self.clock, true);
         }
         self.counts.set += 1;
+        if !self.removed_markup.is_empty() {
+            let (service, removed) = (self.service.as_str(), &self.removed_markup);
+            debug!(service, object_id = id, %removed, "the sanitiser removed from {id}: {removed}");
+        }
         self.ledger.set_written(slot, version, digest.prefix(), raw, now.tick.saturating_add(self.ttl_ticks));
     }
 
@@ -327,46 +357,6 @@ impl Handler {
             return Err(Fault::new(FaultKind::Duplicate, reason));
         }
         Ok(())
-    }
-
-    fn remove(&mut self, id: &str) {
-        self.counts.objects += 1;
-        if let Some(slot) = self.ledger.find(id) {
-            self.remove_slot(slot);
-        } else {
-            // The spool may know it.
-            self.kept.iter_mut().for_each(|kept| kept.remove(id));
-            self.counts.skipped += 1;
-        }
-    }
-
-    /// Puts the removal of an object into the batch; its entry goes when the receipt comes.
-    pub fn remove_slot(&mut self, slot: u32) {
-        let id = self.ledger.id(slot).as_ref().to_owned();
-        if let Some(kept) = &mut self.kept {
-            kept.remove(&id);
-        }
-        self.counts.removes += 1;
-        self.removed.iter_mut().for_each(|removed| removed.push((slot, id.clone())));
-        match &mut self.output {
-            Output::Batches { builder, .. } => {
-                builder.remove(slot, &id);
-                self.output.flush(&mut self.clock, true);
-                // Broken until then: content that comes meanwhile is written, not taken for unchanged.
-                self.ledger.set_broken(slot);
-            }
-            Output::Plan(plan) => {
-                plan.add(Planned::remove(id));
-                self.ledger.remove(slot);
-            }
-        }
-    }
-
-    /// What stands in objects' places and the running snapshot did not name; 4 bytes for each.
-    pub fn vanished(&self) -> Vanished {
-        let gone = self.ledger.iter().filter(|slot| self.ledger.seen(*slot) != self.pass);
-        let (foreign, objects) = gone.partition(|slot| self.ledger.is_foreign(*slot));
-        Vanished { objects, foreign }
     }
 
     /// The TTL of a value written now.

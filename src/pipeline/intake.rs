@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::record::{self, BadRecord, Lead, Record};
 use crate::{
     model::{Content, ContentType, Document, Fault, FaultKind, ObjectId},
-    render,
+    render::{Removed, Rendered, Renderer, TemplateProblem},
     settings::Settings,
 };
 
@@ -19,6 +19,8 @@ pub enum Taken<'a> {
         id: Cow<'a, str>,
         /// Rendered and sanitised.
         content: Content<'a>,
+        /// What the sanitiser took out of it.
+        removed: Removed,
     },
     /// The object has no content any more.
     Remove {
@@ -37,13 +39,20 @@ pub enum Taken<'a> {
 #[derive(Debug)]
 pub struct Intake {
     default_type: Option<ContentType>,
+    renderer: Renderer,
 }
 
 impl Intake {
     /// For the records of the service of `settings`.
     pub fn new(settings: &Settings) -> Self {
         // `check` has refused what is no content type.
-        Self { default_type: settings.content.content_type.as_deref().and_then(ContentType::parse) }
+        let default_type = settings.content.content_type.as_deref().and_then(ContentType::parse);
+        Self { default_type, renderer: Renderer::new(settings) }
+    }
+
+    /// What is wrong with the template. Every object would be refused for it, so nothing is to start.
+    pub fn problem(&self) -> Option<&TemplateProblem> {
+        self.renderer.problem()
     }
 
     /// Takes one record.
@@ -51,11 +60,30 @@ impl Intake {
     /// # Errors
     /// What is wrong with it, and whose it is, where that could be told.
     pub fn record<'a>(&self, record: &'a [u8]) -> Result<Taken<'a>, BadRecord> {
-        Ok(match record::parse(record)? {
+        self.taken(record::parse(record)?)
+    }
+
+    /// As [`Self::record`]; nothing where `same` knows that the content of the object is what it was: then it is not rendered.
+    ///
+    /// # Errors
+    /// As [`Self::record`].
+    pub fn record_unless<'a>(
+        &self,
+        record: &'a [u8],
+        same: impl FnOnce(&str) -> bool,
+    ) -> Result<Option<Taken<'a>>, BadRecord> {
+        match record::parse(record)? {
+            Record::Upsert { id, .. } if same(&id) => Ok(None),
+            parsed => self.taken(parsed).map(Some),
+        }
+    }
+
+    fn taken<'a>(&self, parsed: Record<'a>) -> Result<Taken<'a>, BadRecord> {
+        Ok(match parsed {
             Record::Upsert { id, content, content_type } => {
                 let content_type = content_type.or_else(|| self.default_type.clone());
-                match render::from_record(content, content_type) {
-                    Ok(content) => Taken::Upsert { id, content },
+                match self.renderer.record(&id, content, content_type) {
+                    Ok(Rendered { content, removed }) => Taken::Upsert { id, content, removed },
                     Err(fault) => return Err(BadRecord { id: Some(id.into_owned()), fault }),
                 }
             }
@@ -67,9 +95,21 @@ impl Intake {
     }
 
     /// The content of a record in the usual layout, without a parser before the canonicaliser. None when [`Self::record`]
-    /// has to look at it.
+    /// has to look at it, as it does with a template.
     pub fn usual<'a>(&self, lead: &Lead<'a>) -> Option<Content<'a>> {
-        render::from_record(lead.content()?, self.default_type.clone()).ok()
+        if !self.renderer.is_plain() {
+            return None;
+        }
+        let rendered = self.renderer.record(lead.id, lead.content()?, self.default_type.clone()).ok()?;
+        Some(rendered.content)
+    }
+
+    /// Names that the template asks for and the record's content does not have.
+    pub fn missing(&self, record: &[u8]) -> Vec<String> {
+        match record::parse(record) {
+            Ok(Record::Upsert { id, content, .. }) => self.renderer.missing(&id, content),
+            _ => Vec::new(),
+        }
     }
 
     /// The object that a file is of.
@@ -87,11 +127,11 @@ impl Intake {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn document<'a>(&self, document: &'a Document) -> Result<Content<'a>, Fault> {
+    pub fn document<'a>(&self, document: &'a Document) -> Result<Rendered<'a>, Fault> {
         let content_type = match &self.default_type {
             Some(set) if document.content_type == ContentType::JSON && set.is_json() => set.clone(),
             _ => document.content_type.clone(),
         };
-        render::from_document(&document.data, content_type)
+        self.renderer.document(&document.id, &document.data, content_type)
     }
 }

@@ -39,6 +39,7 @@ impl Engine {
         let metrics = &self.live.metrics;
         let totals = self.handler.totals();
         metrics.skipped.follow(totals.skipped);
+        metrics.markup_removed.follow(totals.markup_removed);
         for (reason, count) in totals.writes.each() {
             metrics.write_reasons.of(reason.as_str()).follow(count);
         }

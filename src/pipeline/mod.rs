@@ -28,6 +28,7 @@ mod pulse;
 mod rebuild;
 mod record;
 mod recovery;
+mod removing;
 mod report;
 mod run;
 mod schedule;

@@ -12,11 +12,11 @@ use tokio::sync::watch;
 
 use super::{
     engine::{Engine, Kind},
-    handle::Vanished,
     heed::news,
     link::Booked,
     pulse::Finding,
     recovery::Recovery,
+    removing::Vanished,
     report::{PassReport, Summary},
     stopped,
     stream::{Hearing, SnapshotEnd},

@@ -1,9 +1,13 @@
 //! The first records as they would be shown, without Redis (`ralphext test`). It must not write anywhere.
 
-use super::intake::{Intake, Taken};
+use super::{
+    intake::{Intake, Taken},
+    vet::check_size,
+};
 use crate::{
     envelope::{Ignore, Sealer},
     model::{Content, Fault, Fetched, Place},
+    render::Removed,
     settings::Settings,
     sources::{Sink, Source},
 };
@@ -24,6 +28,12 @@ pub struct Shown {
     /// The content as a reader would get it: rendered, sanitised, canonical.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
+    /// What the sanitiser took out of it.
+    #[serde(skip_serializing_if = "Removed::is_empty")]
+    pub removed: Removed,
+    /// Names that the template asks for and this object does not have.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
     /// Its digest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hash: Option<String>,
@@ -79,6 +89,8 @@ pub async fn preview(settings: &Settings, source: &mut dyn Source, limit: usize)
 struct Viewer {
     sealer: Sealer,
     intake: Intake,
+    max_content: usize,
+    max_binary: usize,
     limit: usize,
     out: Preview,
 }
@@ -90,6 +102,8 @@ impl Viewer {
         Self {
             sealer: Sealer::new(settings.name(), ignore),
             intake: Intake::new(settings),
+            max_content: settings.limits.max_content.as_usize(),
+            max_binary: settings.limits.max_binary.as_usize(),
             limit,
             out: Preview::default(),
         }
@@ -107,7 +121,7 @@ impl Viewer {
             Fetched::Document(d) => {
                 let shown = match self.intake.document_id(&d) {
                     Ok(id) => match self.intake.document(&d) {
-                        Ok(content) => self.content(&d.place, id, &content),
+                        Ok(rendered) => self.content(&d.place, id, &rendered.content, rendered.removed),
                         Err(fault) => refused(&d.place, Some(id.to_owned()), &fault),
                     },
                     Err(fault) => refused(&d.place, None, &fault),
@@ -132,16 +146,21 @@ impl Viewer {
 
     fn record(&mut self, place: &Place, bytes: &[u8]) -> Shown {
         match self.intake.record(bytes) {
-            Ok(Taken::Upsert { id, content }) => self.content(place, &id, &content),
+            Ok(Taken::Upsert { id, content, removed }) => {
+                let shown = self.content(place, &id, &content, removed);
+                Shown { missing: self.intake.missing(bytes), ..shown }
+            }
             Ok(Taken::Remove { id }) => Shown { object_id: Some(id.into_owned()), ..bare(place, "deleted") },
             Ok(Taken::Begin | Taken::End | Taken::Heartbeat) => bare(place, "control"),
             Err(bad) => refused(place, bad.id, &bad.fault),
         }
     }
 
-    fn content(&mut self, place: &Place, id: &str, content: &Content<'_>) -> Shown {
-        match self.sealer.prepare(content) {
+    fn content(&mut self, place: &Place, id: &str, content: &Content<'_>, removed: Removed) -> Shown {
+        let sized = check_size(content, self.max_content, self.max_binary);
+        match sized.and_then(|()| self.sealer.prepare(content)) {
             Ok(digest) => Shown {
+                removed,
                 object_id: Some(id.to_owned()),
                 content_type: Some(content.content_type.as_str().to_owned()),
                 content: Some(String::from_utf8_lossy(self.sealer.content()).into_owned()),
@@ -160,6 +179,8 @@ fn bare(place: &Place, kind: &'static str) -> Shown {
         kind,
         content_type: None,
         content: None,
+        removed: Removed::default(),
+        missing: Vec::new(),
         hash: None,
         reason: None,
     }

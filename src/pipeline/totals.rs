@@ -38,6 +38,8 @@ pub struct Counts {
     pub deferred: u64,
     /// Writes that were decided on.
     pub writes: Writes,
+    /// Elements, attributes and classes that the sanitiser took out.
+    pub markup_removed: u64,
 }
 
 /// Over all passes.
@@ -47,13 +49,16 @@ pub struct Totals {
     pub skipped: u64,
     /// Writes that were decided on.
     pub writes: Writes,
+    /// Elements, attributes and classes that the sanitiser took out.
+    pub markup_removed: u64,
 }
 
 impl Totals {
     /// With those of one pass more.
-    pub fn plus(self, skipped: u64, writes: &Writes) -> Self {
-        let writes = Writes(std::array::from_fn(|at| self.writes.0[at] + writes.0[at]));
-        Self { skipped: self.skipped + skipped, writes }
+    pub fn plus(self, pass: &Counts) -> Self {
+        let writes = Writes(std::array::from_fn(|at| self.writes.0[at] + pass.writes.0[at]));
+        let markup_removed = self.markup_removed + pass.markup_removed;
+        Self { skipped: self.skipped + pass.skipped, writes, markup_removed }
     }
 }
 
@@ -64,11 +69,12 @@ mod tests {
     #[test]
     fn each_reason_is_counted_under_its_own_name() {
         let mut writes = Writes::default();
+        let pass = |writes, skipped| Counts { writes, skipped, markup_removed: 1, ..Counts::default() };
         for (at, reason) in WriteReason::ALL.into_iter().enumerate() {
             (0..=at).for_each(|_| writes.count(reason));
         }
-        let totals = Totals::default().plus(3, &writes).plus(4, &writes);
-        assert_eq!(totals.skipped, 7);
+        let totals = Totals::default().plus(&pass(writes, 3)).plus(&pass(writes, 4));
+        assert_eq!((totals.skipped, totals.markup_removed), (7, 2));
         let each: Vec<_> = totals.writes.each().map(|(reason, count)| (reason.as_str(), count)).collect();
         assert_eq!(each, [("new", 2), ("changed", 4), ("healed", 6), ("expired", 8)]);
     }

@@ -57,7 +57,7 @@ impl Vet {
 
     fn one(&mut self, line: &[u8]) -> Result<Option<Change>, (Option<String>, Fault)> {
         match self.intake.record(line).map_err(|bad| (bad.id, bad.fault))? {
-            Taken::Upsert { id, content } => {
+            Taken::Upsert { id, content, .. } => {
                 let taken = check_size(&content, self.max_content, self.max_binary)
                     .and_then(|()| self.sealer.prepare(&content));
                 match taken {

@@ -13,6 +13,7 @@ mod recovery;
 mod redis;
 mod redis_url;
 mod reference;
+mod render;
 mod schema;
 mod secret;
 mod sentinel;
@@ -41,6 +42,7 @@ pub use self::{
     redis::Redis,
     redis_url::RedisUrl,
     reference::config_reference,
+    render::{Render, RenderOutput},
     schema::config_schema,
     secret::{MASK, Secret},
     sentinel::{Sentinel, SentinelNode},
@@ -72,6 +74,9 @@ pub struct Settings {
     /// How long content lives, and what of it counts.
     #[serde(default)]
     pub content: ContentSettings,
+    /// How content becomes what a reader is shown.
+    #[serde(default)]
+    pub render: Render,
     /// How what is in Redis is checked again.
     #[serde(default)]
     pub verify: Verify,
@@ -103,6 +108,7 @@ impl Settings {
             redis: Redis { url, ..Redis::default() },
             source: Source::default(),
             content: ContentSettings::default(),
+            render: Render::default(),
             verify: Verify::default(),
             recovery: Recovery::default(),
             limits: Limits::default(),

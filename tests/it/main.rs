@@ -55,6 +55,11 @@ mod wild_answers;
 
 /// What may stand in a tab: JSON, cards, HTML, Markdown, text, files.
 mod content;
+/// Templates, and what one bad object costs others.
+mod render;
+/// The public lists of cross-site scripting.
+mod xss;
+
 /// Every way to a server, the whole round on each: write, skip, renew, remove, read back; failover.
 mod matrix;
 /// Sentinels that are down, frozen, wrong; a master that is cut off.

@@ -254,6 +254,20 @@ fn a_source_that_is_left_alone_and_a_stream_that_is_silent_are_told() {
 }
 
 #[test]
+fn what_the_sanitiser_removed_is_counted() {
+    let redis = Redis::start();
+    let ext = Ext::brisk(&redis);
+    let html = |text: &str| serde_json::json!({"id": 1, "content_type": "html", "content": text});
+    ext.source(&[html("<p onclick=x>a</p><script>b</script>")]);
+    let mut sidecar = ext.run();
+    sidecar.wait_for_metric("ralphext_markup_removed_total", &[], |n| n == 2.0);
+    // Unchanged content is not rendered again.
+    sidecar.wait_for_metric("ralphext_values_skipped_total", &[], |n| n >= 2.0);
+    assert_eq!(sidecar.scrape().value("ralphext_markup_removed_total", &[]), 2.0);
+    sidecar.stop().expect(0);
+}
+
+#[test]
 fn services_are_told_apart_and_a_streams_passes_too() {
     let redis = Redis::start();
     let ext = Ext::brisk(&redis);

@@ -127,6 +127,13 @@ const EVERY_KEY: &str = r#"
         max_stale = "2h"
         ignore = ["/generated_at"]
         content_type = "json"
+        [render]
+        template = "{{ a }}"
+        output = "json"
+        markdown = false
+        strict = true
+        images = ["img.example.net", "img.example.net:8443"]
+        report = false
         [verify]
         every = "1s"
         keyspace_events = true
@@ -194,6 +201,7 @@ fn every_key_in_every_format() {
     let impossible = [
         "redis.password_file",
         "redis.sentinel.password_file",
+        "render.template_file",
         "source.command",
         "source.complete",
         "source.expect_every",

@@ -202,6 +202,8 @@ catalogue! {
         "not_json", "no_id", "bad_id", "bad_field", "no_content", "too_large", "no_room", "not_canonical", "bad_type",
         "render", "unreadable", "duplicate", "unresolved",
     ];
+    /// Elements, attributes and classes that the sanitiser removed from HTML, each time content was rendered.
+    markup_removed: Counter = "ralphext_markup_removed_total";
     /// Failures of the source as a whole, by kind; `nothing` is a source that said nothing at all, `silent` a stream that
     /// did not speak for `source.expect_every`.
     source_failures: By<Counter> = "ralphext_source_failures_total", "kind" in &[

@@ -17,6 +17,7 @@ mod users;
 mod walk;
 mod watch;
 mod witness;
+pub mod xss;
 
 use std::time::{Duration, Instant};
 
