@@ -55,6 +55,8 @@ mod wild_answers;
 
 /// What may stand in a tab: JSON, cards, HTML, Markdown, text, files.
 mod content;
+/// The examples and lists of docs/content.md.
+mod docs_content;
 /// Templates, and what one bad object costs others.
 mod render;
 /// The public lists of cross-site scripting.

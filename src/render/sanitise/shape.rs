@@ -57,9 +57,9 @@ pub(super) fn check(html: &str) -> Result<(), String> {
         name[..len].copy_from_slice(&rest[..len]);
         name.make_ascii_lowercase();
         if is_end {
-            shape.end(Name(name))
+            shape.end(Name(name));
         } else {
-            shape.start(Name(name))
+            shape.start(Name(name));
         }
         if shape.formatting > MOST_FORMATTING {
             return Err(format!(
