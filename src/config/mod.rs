@@ -8,6 +8,7 @@ mod formats;
 mod keys;
 mod node;
 mod overrides;
+mod paths;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -19,12 +20,7 @@ use std::{
     sync::Arc,
 };
 
-use self::{
-    error::Report,
-    node::{Data, Node},
-    rules::Rules,
-    types::unknown,
-};
+use self::{error::Report, node::Node, paths::resolve_paths, rules::Rules, types::unknown};
 pub use self::{
     error::{ConfigError, Origin, Problem},
     files::SEARCH,
@@ -227,48 +223,4 @@ impl Layers {
         let shared = self.shared.iter().map(|parsed| parsed.path.to_path_buf()).collect();
         Some((Loaded { settings, file: file.map(|path| path.to_path_buf()), shared, origins }, tree))
     }
-}
-
-/// Makes relative paths in files absolute, from the file's directory; a program without a slash is left to `PATH`.
-fn resolve_paths(tree: &mut Node) {
-    let redis =
-        ["redis.password_file", "redis.sentinel.password_file", "redis.tls.ca", "redis.tls.cert", "redis.tls.key"];
-    let sql = ["source.sql.url_file", "source.sql.password_file", "source.sql.ca", "source.sql.query_file"];
-    for key in
-        redis.into_iter().chain(["source.path", "source.spool", "source.token_file", "render.template_file"]).chain(sql)
-    {
-        if let Some(node) = tree.at_mut(key) {
-            resolve(node);
-        }
-    }
-    for (key, scheme) in [("source.listen", "unix:"), ("source.sql.url", "sqlite:")] {
-        if let Some(node) = tree.at_mut(key)
-            && let Some(path) = node.as_str().and_then(|text| text.strip_prefix(scheme)).map(str::to_owned)
-        {
-            let written = node.written.clone().or_else(|| node.as_str().map(str::to_owned));
-            node.data = Data::Scalar(path.strip_prefix("//").unwrap_or(&path).into());
-            resolve(node);
-            let resolved = format!("{scheme}{}", node.as_str().unwrap_or_default());
-            (node.data, node.written) = (Data::Scalar(resolved.into()), written);
-        }
-    }
-    if let Some(Node { data: Data::List(command), .. }) = tree.at_mut("source.command")
-        && let Some(program) = command.first_mut()
-        && program.as_str().is_some_and(|program| program.contains('/'))
-    {
-        resolve(program);
-    }
-}
-
-fn resolve(node: &mut Node) {
-    let (Some(text), Origin::File { path, .. }) = (node.as_str(), &node.origin) else { return };
-    if text.is_empty() {
-        return;
-    }
-    let joined = path.parent().unwrap_or(Path::new("")).join(text);
-    // Without a working directory there is no absolute path; the relative one fails with its own message then.
-    let resolved = std::path::absolute(&joined).unwrap_or(joined);
-    let written = node.written.clone().unwrap_or_else(|| text.to_owned());
-    node.data = Data::Scalar(resolved.to_string_lossy().into_owned().into());
-    node.written = Some(written);
 }

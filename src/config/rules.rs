@@ -1,5 +1,6 @@
 //! Which values are impossible, alone or together. It must not know the layers that they came from.
 
+mod http;
 mod redis;
 mod render;
 mod source;

@@ -71,6 +71,11 @@ pub enum Fetched {
     },
     /// A whole file as one object.
     Document(Document),
+    /// The object has what it had the last time it was told, as the source knows without telling it again.
+    Same {
+        /// The object.
+        id: String,
+    },
     /// Something that is no record; the snapshot it is in removes nothing.
     Broken {
         /// Where.

@@ -47,7 +47,7 @@ pub struct Handler {
     pub counts: Counts,
     past: Totals,
     /// Objects that the source named in the pass before.
-    named_before: u64,
+    pub(super) named_before: u64,
     /// Objects to renew at once.
     pub renewals: Vec<u32>,
     /// Objects that a pass removed, by slot and id, for whoever wants to tell them.
@@ -129,17 +129,6 @@ impl Handler {
         self.past.plus(&self.counts)
     }
 
-    /// The source has nothing else than in the pass before, which took all of it.
-    pub fn confirm_all(&mut self) {
-        let slots: Vec<u32> = self.ledger.iter().collect();
-        for slot in &slots {
-            self.ledger.set_seen(*slot, self.pass);
-        }
-        self.faults.repeat();
-        self.counts.objects = self.named_before;
-        self.counts.skipped = self.named_before.saturating_sub(self.faults.count);
-    }
-
     /// `{"begin": true}`: what was named before does not count for this snapshot.
     fn begin_snapshot(&mut self) {
         self.pass += 1;
@@ -152,6 +141,7 @@ impl Handler {
         match item {
             Fetched::Block { origin, block } => self.block(&origin, &block, now),
             Fetched::Document(document) => self.document(&document, now),
+            Fetched::Same { id } => self.same(&id, now),
             Fetched::Broken { place, id, fault } => self.fault(&place, id.as_deref(), &fault),
             // Whose answer is due is the engine's business.
             Fetched::Asked(item, _) => self.take(*item, now),
@@ -248,7 +238,7 @@ impl Handler {
     }
 
     /// The skip fast path: the same bytes as last time gave what stands in Redis. False when it needs the full journey.
-    fn confirm(&mut self, slot: u32, now: Now) -> bool {
+    pub(super) fn confirm(&mut self, slot: u32, now: Now) -> bool {
         let known = self.ledger.known(slot, now.tick);
         let (_, digest) = self.ledger.written(slot);
         let verdict = decide(known, &digest, self.policy);

@@ -29,6 +29,7 @@ mod rebuild;
 mod record;
 mod recovery;
 mod removing;
+mod repeat;
 mod report;
 mod run;
 mod schedule;

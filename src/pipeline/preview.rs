@@ -130,7 +130,7 @@ impl Viewer {
             }
             Fetched::Broken { place, id, fault } => self.keep(refused(&place, id, &fault)),
             Fetched::Asked(item, _) => self.take(*item),
-            Fetched::Idle | Fetched::Confirm(_) | Fetched::BrokenOff => {}
+            Fetched::Same { .. } | Fetched::Idle | Fetched::Confirm(_) | Fetched::BrokenOff => {}
         }
     }
 

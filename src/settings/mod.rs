@@ -6,6 +6,7 @@
 
 mod admin;
 mod content;
+mod http;
 mod limits;
 mod listen;
 mod log;
@@ -35,6 +36,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     admin::Admin,
     content::ContentSettings,
+    http::{Http, Paging},
     limits::Limits,
     listen::Listen,
     log::{Log, LogFormat},

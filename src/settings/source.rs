@@ -5,11 +5,14 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Dura
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{HumanDuration, Secret, Sql};
+use super::{Http, HumanDuration, Secret, Sql};
 use crate::model::ServiceName;
 
 /// How long an `exec` source may run where `source.timeout` is not set.
 const EXEC_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long one request may take, with all its pages and retries, where `source.timeout` is not set.
+const HTTP_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// How long a query may take where `source.timeout` is not set.
 const SQL_TIMEOUT: Duration = Duration::from_secs(300);
@@ -28,8 +31,8 @@ pub struct Source {
     pub path: Option<PathBuf>,
     /// How often an `exec` source is run, a database asked, and a `file` source read again in case a change was not seen.
     pub interval: HumanDuration,
-    /// How long one run of an `exec` source, or one query of an `sql` source, may take before it is stopped and counts as
-    /// failed. Default: 30s for `exec`, 5m for `sql`, no limit for the others.
+    /// How long one run of an `exec` source, one query of an `sql` source, or one request of an `http` source, may take before it
+    /// is stopped and counts as failed. Default: 30s for `exec`, 5m for `http` and `sql`, no limit for the others.
     pub timeout: Option<HumanDuration>,
     /// Environment variables for the command, on top of the sidecar's own without its Redis secrets. Values may hold
     /// `${VAR}`.
@@ -64,6 +67,11 @@ pub struct Source {
     /// File that holds `token`; read at every request, so that a changed one needs no restart. Relative to the
     /// configuration file.
     pub token_file: Option<PathBuf>,
+    /// Where in the answer the array of objects is, as a pointer (RFC 6901) such as `/data/alerts`; for `file`, `exec`, `stdin`
+    /// and `http`. Default: the input is one array, or one object a line.
+    pub items: Option<String>,
+    /// For `http`: the server and how it is asked.
+    pub http: Option<Http>,
     /// For `sql`: the database and the query.
     pub sql: Option<Sql>,
 }
@@ -72,11 +80,12 @@ pub struct Source {
 const BREAKER_PAUSE: Duration = Duration::from_secs(300);
 
 impl Source {
-    /// How long one run may take: `source.timeout`, else 30 s for `exec` and 5 min for `sql`, else no limit.
+    /// How long one run may take: `source.timeout`, else 30 s for `exec` and 5 min for `http` and `sql`, else no limit.
     pub fn timeout(&self) -> Option<Duration> {
         match (self.timeout, self.kind) {
             (Some(timeout), _) => Some(timeout.0),
             (None, SourceKind::Exec) => Some(EXEC_TIMEOUT),
+            (None, SourceKind::Http) => Some(HTTP_TIMEOUT),
             (None, SourceKind::Sql) => Some(SQL_TIMEOUT),
             (None, _) => None,
         }
@@ -140,6 +149,8 @@ impl Default for Source {
             listen: None,
             token: None,
             token_file: None,
+            items: None,
+            http: None,
             sql: None,
         }
     }
@@ -178,13 +189,15 @@ pub enum SourceKind {
     Push,
     /// Standard input, for pipes.
     Stdin,
+    /// An HTTP server, asked on an interval.
+    Http,
     /// A query of a database, on an interval.
     Sql,
 }
 
 impl SourceKind {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::File, Self::Exec, Self::Stream, Self::Push, Self::Stdin, Self::Sql];
+    pub const ALL: [Self; 7] = [Self::File, Self::Exec, Self::Stream, Self::Push, Self::Stdin, Self::Http, Self::Sql];
 
     /// Whether it tells changes as they happen, and need not tell everything.
     pub fn tells_changes(self) -> bool {
@@ -199,6 +212,7 @@ impl SourceKind {
             Self::Stream => "stream",
             Self::Push => "push",
             Self::Stdin => "stdin",
+            Self::Http => "http",
             Self::Sql => "sql",
         }
     }

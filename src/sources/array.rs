@@ -39,15 +39,46 @@ impl Array {
         Self { at: At::Open, element: 0, skipping: None }
     }
 
+    /// One whose opening bracket was read already.
+    pub(super) fn opened() -> Self {
+        Self { at: At::Value { first: true }, ..Self::new() }
+    }
+
+    /// As [`Self::scan`], up to the closing bracket: true when that was there.
+    pub(super) fn scan_within(&mut self, tape: &mut Tape) -> bool {
+        while tape.at < tape.data.len() && !self.is_done() {
+            self.step(tape);
+        }
+        if !self.is_done() {
+            self.hold(tape);
+            return false;
+        }
+        tape.keep = tape.at;
+        true
+    }
+
+    fn is_done(&self) -> bool {
+        matches!(self.at, At::Done)
+    }
+
     /// Cuts every whole element; an unfinished one stays, unless it is too long already.
     pub(super) fn scan(&mut self, tape: &mut Tape) {
         while tape.at < tape.data.len() {
-            match self.at {
-                At::Nested { depth, string, escaped } => self.nested(tape, depth, string, escaped),
-                At::Bare => self.bare(tape),
-                _ => self.between(tape),
-            }
+            self.step(tape);
         }
+        self.hold(tape);
+    }
+
+    fn step(&mut self, tape: &mut Tape) {
+        match self.at {
+            At::Nested { depth, string, escaped } => self.nested(tape, depth, string, escaped),
+            At::Bare => self.bare(tape),
+            _ => self.between(tape),
+        }
+    }
+
+    /// Keeps the unfinished element, unless it is too long.
+    fn hold(&mut self, tape: &mut Tape) {
         if !self.in_element() {
             tape.keep = tape.data.len();
         } else if let Some(over) = &mut self.skipping {

@@ -26,7 +26,7 @@ use crate::settings::{self, MASK, Secret};
 const HELD: Duration = Duration::from_secs(1);
 
 /// How a command is run.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Manner {
     /// The longest that it may take, without the time it had to wait for a slow Redis.
     pub(super) timeout: Option<Duration>,
@@ -102,7 +102,7 @@ impl Program {
     /// Returns whether it said anything at all. Whole records are handed over also when it fails in the end.
     pub(super) async fn run(&self, sink: &Sink, manner: Manner) -> Result<bool, SourceError> {
         let mut group = self.start(manner.grace)?;
-        let mut cutter = Cutter::new(Arc::from(self.shown.as_str()), self.max_line, manner.forms);
+        let mut cutter = Cutter::new(Arc::from(self.shown.as_str()), self.max_line, manner.forms.clone());
         let (last, meter) = (LastLine::default(), Meter::default());
         let result = {
             let (Some(stdout), Some(stderr)) = (&mut group.stdout, &mut group.stderr) else {

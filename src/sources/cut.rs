@@ -2,7 +2,12 @@
 
 use std::{collections::VecDeque, mem, sync::Arc};
 
-use super::{SourceError, array::Array, lines::Lines};
+use super::{
+    SourceError,
+    array::Array,
+    document::{Document, Wanted},
+    lines::Lines,
+};
 use crate::model::{Block, Fault, FaultKind, Fetched, Place, Span};
 
 /// Bytes read at once, and the size of a block: large enough that a block costs little, small enough for the cache.
@@ -17,12 +22,22 @@ const MAX_LINE: usize = 1 << 30;
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// Which forms the input may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Forms {
     /// One record a line.
     Lines,
     /// One record a line, or one JSON array of records, told apart by the first non-blank byte.
     LinesOrArray,
+    /// One JSON document, with the array of records somewhere in it.
+    At(Arc<Wanted>),
+}
+
+impl Forms {
+    /// Of something that is read to its end: with `items` the array at that pointer.
+    pub(super) fn of(items: Option<&str>) -> Self {
+        // `check` has refused what is no pointer.
+        items.and_then(|items| Wanted::new(items, &[])).map_or(Self::LinesOrArray, Self::At)
+    }
 }
 
 /// Cuts one input.
@@ -37,6 +52,7 @@ enum Scan {
     Undecided,
     Lines(Lines),
     Array(Array),
+    Document(Document),
 }
 
 impl Cutter {
@@ -113,10 +129,29 @@ impl Cutter {
                 Ok(())
             }
             Scan::Array(array) => array.finish(&mut self.tape),
+            Scan::Document(document) => document.finish(&mut self.tape),
         };
         self.tape.take();
         result?;
-        Ok(self.tape.found > 0 || matches!(self.scan, Scan::Array(_)))
+        let is_list = match &self.scan {
+            Scan::Array(_) => true,
+            Scan::Document(document) => document.has_items(),
+            Scan::Undecided | Scan::Lines(_) => false,
+        };
+        Ok(self.tape.found > 0 || is_list)
+    }
+
+    /// How many records there were so far, the broken ones included.
+    pub(super) fn found(&self) -> u64 {
+        self.tape.found
+    }
+
+    /// The scalars that a document was asked for, as JSON.
+    pub(super) fn scalars(&self) -> &[Option<String>] {
+        match &self.scan {
+            Scan::Document(document) => document.scalars(),
+            _ => &[],
+        }
     }
 
     fn scan(&mut self) {
@@ -124,6 +159,7 @@ impl Cutter {
             Scan::Undecided => {}
             Scan::Lines(lines) => lines.scan(&mut self.tape),
             Scan::Array(array) => array.scan(&mut self.tape),
+            Scan::Document(document) => document.scan(&mut self.tape),
         }
     }
 
@@ -136,8 +172,9 @@ impl Cutter {
         if undecided {
             return;
         }
-        self.scan = match first {
-            Some(b'[') if self.forms == Forms::LinesOrArray => Scan::Array(Array::new()),
+        self.scan = match (first, &self.forms) {
+            (_, Forms::At(wanted)) => Scan::Document(Document::new(wanted.clone())),
+            (Some(b'['), Forms::LinesOrArray) => Scan::Array(Array::new()),
             _ => Scan::Lines(Lines::new()),
         };
         (self.tape.keep, self.tape.at) = (bom, bom);

@@ -75,6 +75,18 @@ pub enum SourceError {
         /// Whole elements seen.
         elements: u64,
     },
+    /// A JSON document without the array that the records should be in.
+    #[error(
+        "{origin} {problem}: source.items = {pointer:?}\nhint: look at it with `jq`, and write where the array of objects is, as in /data/alerts"
+    )]
+    NoItems {
+        /// What was read.
+        origin: String,
+        /// `source.items`.
+        pointer: String,
+        /// What it is or has instead.
+        problem: &'static str,
+    },
     /// Nothing at all came, which is no answer: an outage looks the same.
     #[error("{origin} {problem}\nhint: {hint}")]
     Nothing {
@@ -97,6 +109,14 @@ pub enum SourceError {
         /// What to do.
         hint: &'static str,
     },
+    /// A server did not answer as it should.
+    #[error("{problem}\nhint: {hint}")]
+    Http {
+        /// Which one, and what it did.
+        problem: String,
+        /// What to do.
+        hint: &'static str,
+    },
     /// Whoever takes the records is gone: the pass was given up.
     #[error("the pass was given up\nhint: see the error before this one")]
     Closed,
@@ -104,8 +124,20 @@ pub enum SourceError {
 
 impl SourceError {
     /// Every word that [`SourceError::kind`] may give.
-    pub const KINDS: [&str; 10] =
-        ["settings", "spawn", "exit", "timed_out", "missing", "io", "truncated", "nothing", "database", "closed"];
+    pub const KINDS: [&str; 12] = [
+        "settings",
+        "spawn",
+        "exit",
+        "timed_out",
+        "missing",
+        "io",
+        "truncated",
+        "nothing",
+        "no_items",
+        "http",
+        "database",
+        "closed",
+    ];
 
     /// The word for its kind in JSON output and metrics.
     pub fn kind(&self) -> &'static str {
@@ -118,6 +150,8 @@ impl SourceError {
             Self::Io { .. } => "io",
             Self::Truncated { .. } => "truncated",
             Self::Nothing { .. } => "nothing",
+            Self::NoItems { .. } => "no_items",
+            Self::Http { .. } => "http",
             Self::Database { kind, .. } => kind,
             Self::Closed => "closed",
         }

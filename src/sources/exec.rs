@@ -22,16 +22,18 @@ const GRACE: Duration = Duration::from_secs(2);
 pub(super) struct Exec {
     program: Program,
     timeout: Option<Duration>,
+    forms: Forms,
 }
 
 impl Exec {
     pub(super) fn new(settings: &settings::Source, max_line: usize, secrets: &[Secret]) -> Result<Self, SourceError> {
-        Ok(Self { program: Program::new(settings, max_line, secrets)?, timeout: settings.timeout() })
+        let program = Program::new(settings, max_line, secrets)?;
+        Ok(Self { program, timeout: settings.timeout(), forms: Forms::of(settings.items.as_deref()) })
     }
 
     async fn run(&self, sink: &Sink) -> Result<Ending, SourceError> {
-        let manner =
-            Manner { timeout: self.timeout, grace: GRACE, quiet: Quiet::Linger(LINGER), forms: Forms::LinesOrArray };
+        let forms = self.forms.clone();
+        let manner = Manner { timeout: self.timeout, grace: GRACE, quiet: Quiet::Linger(LINGER), forms };
         if self.program.run(sink, manner).await? {
             return Ok(Ending::Complete);
         }

@@ -21,6 +21,7 @@ use crate::{model::Ending, settings};
 pub(super) struct File {
     path: PathBuf,
     max_line: usize,
+    forms: Forms,
     watch: Option<Watch>,
 }
 
@@ -33,7 +34,7 @@ impl File {
             });
         };
         let watch = watch.then(|| Watch::new(path)).flatten();
-        Ok(Self { path: path.clone(), max_line, watch })
+        Ok(Self { path: path.clone(), max_line, forms: Forms::of(settings.items.as_deref()), watch })
     }
 
     async fn read(&mut self, sink: &Sink) -> Result<Ending, SourceError> {
@@ -41,9 +42,9 @@ impl File {
             // Before the first byte is read: a change from here on is seen by this fetch or by the watch.
             watch.arm();
         }
-        let (path, max_line) = (self.path.clone(), self.max_line);
+        let (path, max_line, forms) = (self.path.clone(), self.max_line, self.forms.clone());
         let what = self.path.display().to_string();
-        let ending = pump::on_thread(sink, &what, move |outlet| read(&path, max_line, outlet)).await?;
+        let ending = pump::on_thread(sink, &what, move |outlet| read(&path, max_line, forms, outlet)).await?;
         if ending == Ending::Complete && self.watch.as_ref().is_some_and(Watch::is_being_written) {
             tracing::debug!(path = %self.path.display(), "somebody is writing the file: not taken for complete");
             return Ok(Ending::Open);
@@ -69,7 +70,7 @@ impl Source for File {
     }
 }
 
-fn read(path: &Path, max_line: usize, outlet: &Outlet) -> Result<Ending, SourceError> {
+fn read(path: &Path, max_line: usize, forms: Forms, outlet: &Outlet) -> Result<Ending, SourceError> {
     let what = path.display().to_string();
     let meta = fs::metadata(path).map_err(|e| missing_or(path, e))?;
     if meta.is_dir() {
@@ -83,7 +84,7 @@ fn read(path: &Path, max_line: usize, outlet: &Outlet) -> Result<Ending, SourceE
     }
     let file = fs::File::open(path).map_err(|e| missing_or(path, e))?;
     let before = file.metadata().map_err(|e| SourceError::io(&what, e))?;
-    let mut cutter = Cutter::new(Arc::from(what.as_str()), max_line, Forms::LinesOrArray);
+    let mut cutter = Cutter::new(Arc::from(what.as_str()), max_line, forms);
     if !pump::pump_blocking(&file, &mut cutter, outlet, false, &what)? {
         return Err(SourceError::Nothing {
             origin: what,

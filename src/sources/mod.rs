@@ -8,17 +8,20 @@
 //! | `stream` | the life of a command | open |
 //! | `push` | whatever is handed in while the process runs | never |
 //! | `stdin` | standard input to its end | open, or complete with `source.complete` |
+//! | `http` | all pages of a list, or a request for each object | complete, or unchanged (304) |
 //! | `sql` | the rows of a query | complete, or a delta with `source.sql.full_every` |
 
 mod array;
 mod child;
 mod cut;
 mod directory;
+mod document;
 mod environment;
 mod error;
 mod exec;
 mod file;
 mod group;
+mod http;
 mod lines;
 mod peek;
 mod pump;
@@ -115,6 +118,7 @@ pub fn build(settings: &settings::Source, limits: &Limits, options: &Options) ->
             });
         }
         SourceKind::Stdin => Box::new(stdin::Stdin::new(settings, max_line)),
+        SourceKind::Http => Box::new(http::Http::new(settings, max_line, options.watch)?),
         SourceKind::Sql => Box::new(sql::Sql::new(settings, max_line)?),
     })
 }

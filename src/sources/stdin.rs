@@ -13,12 +13,13 @@ use crate::{model::Ending, settings};
 pub(super) struct Stdin {
     complete: bool,
     max_line: usize,
+    forms: Forms,
     ended: bool,
 }
 
 impl Stdin {
     pub(super) fn new(settings: &settings::Source, max_line: usize) -> Self {
-        Self { complete: settings.complete, max_line, ended: false }
+        Self { complete: settings.complete, max_line, forms: Forms::of(settings.items.as_deref()), ended: false }
     }
 
     async fn read(&mut self, sink: &Sink) -> Result<Ending, SourceError> {
@@ -31,9 +32,9 @@ impl Stdin {
         if std::io::stdin().is_terminal() {
             tracing::info!("reading records from the terminal, one a line; Ctrl-D ends");
         }
-        let max_line = self.max_line;
+        let (max_line, forms) = (self.max_line, self.forms.clone());
         let said = pump::on_thread(sink, "standard input", move |outlet| {
-            let mut cutter = Cutter::new(Arc::from("stdin"), max_line, Forms::LinesOrArray);
+            let mut cutter = Cutter::new(Arc::from("stdin"), max_line, forms);
             pump::pump_blocking(&std::io::stdin(), &mut cutter, outlet, true, "standard input")
         })
         .await?;

@@ -45,6 +45,7 @@ impl Rules<'_> {
             }
         }
         self.push();
+        self.http();
         if source.env.keys().any(|name| name.is_empty() || name.contains(['=', '\0'])) {
             self.refuse(&["source.env"], "it holds a name that no variable can have", "write NAME = \"text\"");
         }

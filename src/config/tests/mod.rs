@@ -1,6 +1,7 @@
 //! Whole configurations, from files to settings or messages.
 
 mod connection;
+mod http;
 mod messages;
 mod sql;
 
@@ -115,6 +116,7 @@ const EVERY_KEY: &str = r#"
         [source]
         kind = "file"
         path = "out"
+        items = "/data"
         interval = "1h 30m"
         timeout = "5s"
         env = { HTTP_PROXY = "p" }
@@ -205,6 +207,7 @@ fn every_key_in_every_format() {
         "source.command",
         "source.complete",
         "source.expect_every",
+        "source.http",
         "source.listen",
         "source.spool",
         "source.sql",

@@ -3,6 +3,7 @@
 mod commands;
 mod cutting;
 mod directories;
+mod documents;
 mod files;
 
 use std::time::Duration;
@@ -46,6 +47,7 @@ impl Got {
             Fetched::Broken { place, id, fault } => self.broken.push((place.line, id, fault.kind)),
             Fetched::Asked(item, _) => self.add(*item),
             Fetched::Confirm(_) | Fetched::BrokenOff => panic!("only for what is pushed"),
+            Fetched::Same { .. } => panic!("only from a server"),
             Fetched::Idle => self.idles += 1,
         }
     }

@@ -1,0 +1,26 @@
+//! Content that a source knows to be what it was, without telling it again. It must not know how the source knows.
+
+use super::handle::{Handler, Now};
+
+impl Handler {
+    /// The source has nothing else than in the pass before, which took all of it.
+    pub fn confirm_all(&mut self) {
+        let slots: Vec<u32> = self.ledger.iter().collect();
+        for slot in &slots {
+            self.ledger.set_seen(*slot, self.pass);
+        }
+        self.faults.repeat();
+        self.counts.objects = self.named_before;
+        self.counts.skipped = self.named_before.saturating_sub(self.faults.count);
+    }
+
+    /// The source says that the object has what it had. One that does not stand in Redis as it should is fetched anew by
+    /// the next pass, whose source is told to forget.
+    pub(super) fn same(&mut self, id: &str, now: Now) {
+        let Some(slot) = self.ledger.find(id) else { return };
+        if !self.confirm(slot, now) {
+            self.ledger.set_seen(slot, self.pass);
+            self.counts.objects += 1;
+        }
+    }
+}
