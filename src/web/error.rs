@@ -181,10 +181,11 @@ fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
         if let Some(found) = e.downcast_ref() {
             return Some(found);
         }
-        if let Some(found) = e.downcast_ref::<io::Error>().and_then(|e| e.get_ref()?.downcast_ref()) {
-            return Some(found);
-        }
-        at = e.source();
+        at = match e.downcast_ref::<io::Error>() {
+            // Its own source is what the one inside has, not that one.
+            Some(e) => e.get_ref().map(|inner| inner as &(dyn Error + 'static)),
+            None => e.source(),
+        };
     }
     None
 }

@@ -69,6 +69,8 @@ mod sentinel;
 /// Certificates, and what is wrong with them.
 mod tls;
 
+/// Servers that are asked for lists or single objects.
+mod http;
 /// Extensions that push.
 mod push;
 /// Several services in one process.

@@ -16,6 +16,7 @@ mod sentinel;
 mod users;
 mod walk;
 mod watch;
+mod web;
 mod witness;
 pub mod xss;
 
@@ -39,6 +40,7 @@ pub use self::{
     users::{PASSWORD, acl, user_of},
     walk::{Still, Walk, Walker, now},
     watch::Watch,
+    web::{Asked, Body, Reply, Web},
     witness::Witness,
 };
 
