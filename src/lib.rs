@@ -8,6 +8,7 @@ pub mod config;
 pub mod decision;
 pub mod envelope;
 pub mod model;
+pub mod page;
 pub mod pipeline;
 pub mod registry;
 pub mod render;

@@ -85,6 +85,18 @@ pub enum Status {
     Unknown,
 }
 
+impl Status {
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// A short mark, such as `in warranty`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -116,6 +128,10 @@ pub struct Field {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String", length(max = MAX_URL), regex(pattern = URL_PATTERN))]
     pub link: Option<String>,
+    /// How the value is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Status")]
+    pub status: Option<Status>,
 }
 
 /// A table.
@@ -194,6 +210,10 @@ pub struct Event {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Status")]
     pub status: Option<Status>,
+    /// Where there is more of it: an `http:`, `https:` or `mailto:` URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", length(max = MAX_URL), regex(pattern = URL_PATTERN))]
+    pub link: Option<String>,
 }
 
 /// A link.
@@ -234,12 +254,14 @@ pub(super) fn example() -> Value {
         "fields": [
             {"label": "Controller", "value": "PERC H755", "link": "https://wiki.example.net/perc-h755"},
             {"label": "Capacity", "value": 1.92, "unit": "TB"},
-            {"label": "Encrypted", "value": true}
+            {"label": "Encrypted", "value": true},
+            {"label": "Wear", "value": 97, "unit": "%", "status": "warning"}
         ],
         "tables": [{"title": "Disks", "columns": ["Slot", "Model", "Wear"], "rows": [[0, "PM893", "12 %"], [1, "PM893", "97 %"]]}],
         "charts": [{"title": "Wear", "kind": "line", "unit": "%", "labels": ["Sep", "Oct", "Nov"],
             "series": [{"label": "Slot 1", "values": [91, null, 97]}]}],
-        "timeline": [{"at": "2026-11-20T08:15:00+01:00", "text": "Slot 1 passed 95 % of wear", "status": "warning"}],
+        "timeline": [{"at": "2026-11-20T08:15:00+01:00", "text": "Slot 1 passed 95 % of wear", "status": "warning",
+            "link": "https://grafana.example.net/d/disks"}],
         "links": [{"label": "Order a disk", "url": "mailto:spares@example.net"}]
     })
 }

@@ -96,7 +96,8 @@ fn check_event(path: Path<'_>, event: &Event) -> Result<(), String> {
         return Err(format!("{}: {:?} is no RFC 3339 time like \"2026-11-23T23:33:22Z\"", path("at"), event.at));
     }
     not_empty(&path("text"), &event.text)?;
-    length(&path("text"), &event.text, MAX_TEXT)
+    length(&path("text"), &event.text, MAX_TEXT)?;
+    event.link.as_deref().map_or(Ok(()), |link| url(&path("link"), link))
 }
 
 fn label(path: &str, text: &str) -> Result<(), String> {
@@ -251,6 +252,14 @@ mod tests {
                 "tables[0].rows[0][0]: it must be text",
             ),
             (json!({"title": "x", "charts": [{"labels": ["a"], "series": []}]}), "charts[0].series: it is empty"),
+            (
+                json!({"title": "x", "timeline": [{"at": "2026-02-28T00:00:00Z", "text": "x", "link": "/x"}]}),
+                "timeline[0].link",
+            ),
+            (
+                json!({"title": "x", "fields": [{"label": "a", "value": 1, "status": "fine"}]}),
+                "fields[0].status: unknown variant",
+            ),
             (json!({"title": "x", "timeline": [{"at": "yesterday", "text": "x"}]}), "timeline[0].at: \"yesterday\""),
             (json!({"title": "x", "timeline": [{"at": "2026-02-29T00:00:00Z", "text": "x"}]}), "timeline[0].at"),
             (json!({"title": "x", "timeline": [{"at": "2026-02-28T00:00:00", "text": "x"}]}), "timeline[0].at"),
