@@ -10,6 +10,7 @@
 //! the author's whole pod. It is told in `/readyz`'s JSON, in metrics and in the descriptor.
 
 mod ask;
+mod live_page;
 mod pages;
 mod push;
 mod ready;
@@ -17,6 +18,7 @@ mod serve;
 
 pub use self::{
     ask::ask,
+    live_page::{Numbered, live_page, reload_script},
     pages::{Shown, pages},
     push::Push,
     ready::{Readiness, Told},

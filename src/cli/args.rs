@@ -94,6 +94,8 @@ pub enum Verb {
     Check(Check),
     /// Run the source once and show its first records as they would be taken; needs no Redis
     Test(Test),
+    /// Show one object as people will see it, on the terminal or as a page; needs no Redis
+    Preview(Preview),
     /// Tell how the configured services are doing
     Status,
     /// Tell what `once` would write, renew and remove; touches nothing
@@ -161,6 +163,29 @@ pub struct Test {
     /// Read records from standard input, whatever source.kind says
     #[arg(long, value_name = "KIND")]
     pub source: Option<SourceOverride>,
+}
+
+/// See [`Verb::Preview`].
+#[derive(Debug, Args)]
+pub struct Preview {
+    /// The service; may be left out where one is configured
+    #[arg(value_name = "SVC")]
+    pub service: Option<String>,
+    /// The object's id; without it, the first one
+    #[arg(value_name = "OBJECT")]
+    pub id: Option<String>,
+    /// Take the record from a file (JSON, NDJSON, Markdown, HTML) or standard input (-), not from the source
+    #[arg(long, value_name = "FILE")]
+    pub sample: Option<PathBuf>,
+    /// Write a page to this file: one file, which runs nothing
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Open the page in a browser
+    #[arg(long)]
+    pub open: bool,
+    /// Show it again when configuration, template or sample are saved; with --open the page reloads itself
+    #[arg(long)]
+    pub watch: bool,
 }
 
 /// One object.

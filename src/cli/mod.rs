@@ -15,6 +15,7 @@ mod ls;
 mod once;
 mod output;
 mod plan;
+mod preview;
 mod run;
 mod schema;
 mod status;
@@ -57,6 +58,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Verb::Once(args) => once::once(&globals, &args),
         Verb::Check(args) => check::check(&globals, &args),
         Verb::Test(args) => test::test(&globals, &args),
+        Verb::Preview(args) => preview::preview(&globals, &args),
         Verb::Status => status::status(&globals),
         Verb::Plan(args) => plan::plan(&globals, &args),
         Verb::Get(args) => get::get(&globals, &args),

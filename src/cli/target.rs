@@ -1,5 +1,7 @@
 //! Which services and which Redis a verb is about. It must not connect.
 
+use std::path::PathBuf;
+
 use super::{
     Exit, Failure,
     args::{Globals, SourceOverride},
@@ -14,12 +16,19 @@ use crate::{
 
 /// The settings of every configured service; logging is set up by the first.
 pub fn services(globals: &Globals) -> Result<Vec<Settings>, Failure> {
+    services_and_files(globals).map(|(all, _)| all)
+}
+
+/// As [`services`], with the files that say so.
+pub fn services_and_files(globals: &Globals) -> Result<(Vec<Settings>, Vec<PathBuf>), Failure> {
     let loaded = config::load(&request(globals))?;
+    let mut files: Vec<PathBuf> = loaded.iter().flat_map(|l| l.file.iter().chain(&l.shared)).cloned().collect();
+    files.dedup();
     let all: Vec<Settings> = loaded.into_iter().map(|l| l.settings).collect();
     if let Some(first) = all.first() {
         telemetry::init(&first.log).map_err(|e| Failure::told(Exit::Usage, e))?;
     }
-    Ok(all)
+    Ok((all, files))
 }
 
 /// The configured services, of which there need be none, and the Redis that is named beside them.

@@ -36,7 +36,7 @@ fn every_part_of_a_card_is_drawn() {
 fn hostile(card: &mut serde_json::Value, text: &str) {
     match card {
         serde_json::Value::String(place) if !matches!(place.as_str(), "ok" | "warning" | "line") => {
-            text.clone_into(place)
+            text.clone_into(place);
         }
         serde_json::Value::Array(items) => items.iter_mut().for_each(|item| hostile(item, text)),
         serde_json::Value::Object(members) => members.values_mut().for_each(|member| hostile(member, text)),

@@ -59,7 +59,7 @@ pub use ledger::Ledger;
 pub use live::{Live, Role, State};
 pub use pass::Progress;
 pub use plan::{Output, Plan, Planned};
-pub use preview::{Preview, Shown, preview};
+pub use preview::{Preview, Shown, preview, preview_one, preview_sample};
 pub use record::{BadRecord, Lead, Record, fast_id, lead, parse, record_schema};
 pub use report::{Outcome, PassReport, Summary};
 pub use run::run;

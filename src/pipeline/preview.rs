@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     envelope::{Ignore, Sealer},
-    model::{Content, Fault, Fetched, Place},
-    render::Removed,
+    model::{Block, Content, Encoding, Fault, Fetched, Place, Span},
+    render::{Removed, decoded_len},
     settings::Settings,
     sources::{Sink, Source},
 };
@@ -34,6 +34,9 @@ pub struct Shown {
     /// Names that the template asks for and this object does not have.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
+    /// Bytes that count against the limit, and the limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<(u64, u64)>,
     /// Its digest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hash: Option<String>,
@@ -60,8 +63,30 @@ pub struct Preview {
 
 /// Fetches once and keeps the first `limit` records; a stream is stopped after them.
 pub async fn preview(settings: &Settings, source: &mut dyn Source, limit: usize) -> Preview {
+    look(Viewer::new(settings, limit, None), source).await
+}
+
+/// Fetches once and keeps the record of the object `id`, or the first one.
+pub async fn preview_one(settings: &Settings, source: &mut dyn Source, id: Option<&str>) -> Preview {
+    look(Viewer::new(settings, 1, id), source).await
+}
+
+/// As [`preview_one`], for records that are here already, one JSON text each.
+pub fn preview_sample(settings: &Settings, origin: &str, records: &[String], id: Option<&str>) -> Preview {
+    let mut viewer = Viewer::new(settings, 1, id);
+    origin.clone_into(&mut viewer.out.source);
+    let mut block = Block::default();
+    for (i, record) in records.iter().enumerate() {
+        let start = block.data.len() as u32;
+        block.data.extend_from_slice(record.as_bytes());
+        block.records.push(Span { start, end: block.data.len() as u32, line: i as u64 + 1 });
+    }
+    viewer.take(Fetched::Block { origin: origin.into(), block });
+    viewer.out
+}
+
+async fn look(mut viewer: Viewer, source: &mut dyn Source) -> Preview {
     let (sink, mut items) = Sink::channel(4);
-    let mut viewer = Viewer::new(settings, limit);
     viewer.out.source = source.describe();
     let is_stream = source.is_stream();
     let ended = {
@@ -71,7 +96,7 @@ pub async fn preview(settings: &Settings, source: &mut dyn Source, limit: usize)
                 Some(item) = items.recv() => viewer.take(item),
                 result = &mut fetch => break Some(result),
             }
-            if is_stream && viewer.out.records.len() >= limit {
+            if is_stream && viewer.out.records.len() >= viewer.limit {
                 break None;
             }
         }
@@ -92,11 +117,13 @@ struct Viewer {
     max_content: usize,
     max_binary: usize,
     limit: usize,
+    /// Nothing but this object.
+    only: Option<String>,
     out: Preview,
 }
 
 impl Viewer {
-    fn new(settings: &Settings, limit: usize) -> Self {
+    fn new(settings: &Settings, limit: usize, only: Option<&str>) -> Self {
         // What is ignored does not count for the hash; pointers have been checked with the configuration.
         let ignore = Ignore::new(&settings.content.ignore).unwrap_or_default();
         Self {
@@ -105,6 +132,7 @@ impl Viewer {
             max_content: settings.limits.max_content.as_usize(),
             max_binary: settings.limits.max_binary.as_usize(),
             limit,
+            only: only.map(str::to_owned),
             out: Preview::default(),
         }
     }
@@ -137,6 +165,11 @@ impl Viewer {
     fn keep(&mut self, shown: Shown) {
         self.out.total += u64::from(shown.kind != "control");
         self.out.refused += u64::from(shown.kind == "refused");
+        let is_other = self.only.is_some() && self.only != shown.object_id;
+        // Without a wish it is an object that is wanted, not the mark of a snapshot's end.
+        if is_other || (self.limit == 1 && shown.kind == "control") {
+            return;
+        }
         // A refused record is worth more than a good one: it is shown wherever it stands, up to as many again.
         let room = if shown.kind == "refused" { self.limit * 2 } else { self.limit };
         if self.out.records.len() < room {
@@ -156,11 +189,19 @@ impl Viewer {
         }
     }
 
+    /// Bytes that count, and their limit.
+    fn size(&self, content: &Content<'_>) -> (u64, u64) {
+        let is_binary = content.content_type.encoding() == Encoding::Base64;
+        let max = if is_binary { self.max_binary } else { self.max_content };
+        (decoded_len(content) as u64, max as u64)
+    }
+
     fn content(&mut self, place: &Place, id: &str, content: &Content<'_>, removed: Removed) -> Shown {
         let sized = check_size(content, self.max_content, self.max_binary);
         match sized.and_then(|()| self.sealer.prepare(content)) {
             Ok(digest) => Shown {
                 removed,
+                size: Some(self.size(content)),
                 object_id: Some(id.to_owned()),
                 content_type: Some(content.content_type.as_str().to_owned()),
                 content: Some(String::from_utf8_lossy(self.sealer.content()).into_owned()),
@@ -181,6 +222,7 @@ fn bare(place: &Place, kind: &'static str) -> Shown {
         content: None,
         removed: Removed::default(),
         missing: Vec::new(),
+        size: None,
         hash: None,
         reason: None,
     }

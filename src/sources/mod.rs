@@ -42,6 +42,7 @@ use std::{future::Future, pin::Pin};
 pub use error::SourceError;
 pub use push::{Feed, Inbox, Push, Unconfirmed, push};
 pub use sink::Sink;
+pub use watch::Watch;
 
 use crate::{
     model::Ending,

@@ -27,7 +27,7 @@ const WRITING: Duration = Duration::from_secs(30);
 
 /// One watch over everything that can change what reading a path gives: the file or directory, its name in its parent
 /// (a rename replaces a file), and the same for what a symbolic link points to (Kubernetes swaps `..data`).
-pub(super) struct Watch {
+pub struct Watch {
     path: PathBuf,
     watcher: RecommendedWatcher,
     /// Directories that are watched, by device and inode: one that was replaced has to be watched anew.
@@ -61,7 +61,7 @@ struct Seen {
 
 impl Watch {
     /// A watch of `path`, which may not exist yet; nothing where the system has no watch to give.
-    pub(super) fn new(path: &Path) -> Option<Self> {
+    pub fn new(path: &Path) -> Option<Self> {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let shared = Arc::new(Mutex::new(Shared::default()));
         let (tx, events) = watch::channel(Seen::default());
@@ -85,7 +85,7 @@ impl Watch {
 
     /// Watches what there is to watch now. To be called before a fetch: from here on a change is either read by it or
     /// told by [`Self::changed`].
-    pub(super) fn arm(&mut self) {
+    pub fn arm(&mut self) {
         self.pending = false;
         self.events.mark_unchanged();
         let interests = interests(&self.path);
@@ -121,7 +121,7 @@ impl Watch {
     }
 
     /// Resolves after a change, when its writer seems to be done.
-    pub(super) async fn changed(&mut self) {
+    pub async fn changed(&mut self) {
         if !self.pending {
             if self.events.changed().await.is_err() {
                 // The watcher is gone; so is the reason to wake anybody.

@@ -35,7 +35,7 @@ fn squeezed(html: &str) -> String {
 
 #[test]
 fn every_example_gives_what_it_shows() {
-    for (name, least) in [("content.md", 3)] {
+    for (name, least) in [("content.md", 3), ("card.md", 1)] {
         let examples = examples(&page(name));
         assert!(examples.len() >= least, "{name}: {} examples", examples.len());
         for [config, record, expected] in examples {

@@ -90,6 +90,8 @@ mod cli_config;
 mod cli_dry;
 /// `get`, `ls`, `explain`, `status`: looking at what is there.
 mod cli_look;
+/// `preview`: one object, as people will see it.
+mod preview;
 
 /// The least rights in a Redis: exactly what is used, and nothing of others.
 mod acl;
