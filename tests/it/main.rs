@@ -57,6 +57,8 @@ mod wild_answers;
 mod content;
 /// The examples and lists of docs/content.md.
 mod docs_content;
+/// The examples of docs/sources.md.
+mod docs_sources;
 /// Templates, and what one bad object costs others.
 mod render;
 /// The public lists of cross-site scripting.

@@ -1,0 +1,43 @@
+//! The examples of docs/sources.md: each gives what it shows.
+
+use std::fs;
+
+use crate::harness::{DEADLINE, Ext, Redis, Reply, Running, Web, repository};
+
+/// The blocks that follow the mark `<!-- tested: NAME -->`, by their languages, up to the next text.
+fn example(name: &str) -> Vec<(String, String)> {
+    let page = fs::read_to_string(repository().join("docs/sources.md")).expect("the page");
+    let mark = format!("<!-- tested: {name} -->");
+    let (_, rest) = page.split_once(&mark).unwrap_or_else(|| panic!("{mark} is missing"));
+    let mut blocks = Vec::new();
+    let mut rest = rest.trim_start();
+    while let Some(open) = rest.strip_prefix("```") {
+        let (language, body) = open.split_once('\n').expect("a language");
+        let (body, after) = body.split_once("```").expect("an end");
+        blocks.push((language.to_owned(), body.to_owned()));
+        rest = after.trim_start();
+    }
+    blocks
+}
+
+#[test]
+fn the_example_of_http() {
+    let blocks = example("http");
+    let [(_, config), (_, answer)] = blocks.as_slice() else { panic!("{blocks:?}") };
+    let answer = answer.clone();
+    let web = Web::start(move |asked| match asked.header("authorization") {
+        "Token s3cret" => Reply::json(answer.clone()),
+        _ => Reply::status(401),
+    });
+    let redis = Redis::start();
+    let ext = Ext::at(&redis.url());
+    ext.write("token", "s3cret\n");
+    let token = ext.path("token").display().to_string();
+    let config =
+        config.replace("https://inventory.example.com", &web.url("")).replace("/run/secrets/inventory", &token);
+    ext.write("example.toml", &format!("{config}\n[redis]\nurl = \"{}\"\n", redis.url()));
+    let mut command = ext.bare(&["-c", "example.toml", "--output", "json", "once"]);
+    let outcome = Running::spawn(&mut command, None).finish(DEADLINE).expect(0);
+    outcome.counts(&[("written", 2), ("failed", 0)]);
+    assert_eq!(redis.objects("racks").into_keys().collect::<Vec<_>>(), ["data_center.rack.1", "data_center.rack.2"]);
+}
