@@ -122,9 +122,16 @@ fn sqlite_path(rest: &str) -> &str {
 
 impl fmt::Display for SqlUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.file() {
-            Some(path) => write!(f, "sqlite:{path}"),
-            None => f.write_str(&RedisUrl::mask(&self.0)),
+        if let Some(path) = self.file() {
+            return write!(f, "sqlite:{path}");
+        }
+        match self.0.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?))) {
+            // A user without a password is none, other than in Redis' addresses.
+            Some((scheme, (user, server))) if !user.contains([':', '/', '?']) => {
+                let masked = RedisUrl::mask(&format!("{scheme}://{server}"));
+                write!(f, "{scheme}://{user}@{}", &masked[scheme.len() + 3..])
+            }
+            _ => f.write_str(&RedisUrl::mask(&self.0)),
         }
     }
 }
@@ -210,6 +217,9 @@ mod tests {
         let shown = format!("{url} {url:?} {}", serde_json::to_string(&url).expect("it serialises"));
         assert!(!shown.contains("s3cret") && shown.contains("reader:***@h"), "{shown}");
         assert_eq!(url.password(), Some("s3cret"));
+        let shown = |text: &str| SqlUrl::parse(text).expect("a good one").to_string();
+        assert_eq!(shown("postgres://reader@h/a"), "postgres://reader@h/a");
+        assert_eq!(shown("mysql://reader@h/a?password=s3cret"), "mysql://reader@h/a?password=***");
         for text in ["postgres://r:s3c@ret@h/a", "oracle://r:s3cret@h", "postgres://r:s3cr/et@h/a"] {
             let error = SqlUrl::parse(text).expect_err(text).to_string();
             assert!(!error.contains("s3c"), "{error}");

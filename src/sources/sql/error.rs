@@ -91,7 +91,7 @@ impl Failure {
             }
             error => {
                 let (problem, hint) = match (&error, stage) {
-                    (sqlx::Error::Tls(_), _) => (
+                    _ if is_tls(&error) => (
                         format!("no TLS with {server}"),
                         "is source.sql.ca the authority that signed the server's certificate, and the host the one it is for?",
                     ),
@@ -130,6 +130,15 @@ fn plain(error: &sqlx::Error) -> String {
         sqlx::Error::Io(cause) => cause.to_string(),
         sqlx::Error::Tls(cause) | sqlx::Error::Configuration(cause) => cause.to_string(),
         error => error.to_string(),
+    }
+}
+
+/// Whether the server's certificate, or TLS as a whole, is what is wrong.
+fn is_tls(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Tls(_) => true,
+        sqlx::Error::Io(cause) => cause.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()),
+        _ => false,
     }
 }
 

@@ -115,8 +115,8 @@ impl Sql {
             (None, None) => None,
         };
         let secrets: Vec<String> = password.iter().cloned().chain(url.password().map(str::to_owned)).collect();
-        // sqlx has the other name only.
-        let address = url.expose().replacen("mariadb://", "mysql://", 1);
+        // sqlx has the other name only, and wants a host with a user, also where a socket is named behind it.
+        let address = url.expose().replacen("mariadb://", "mysql://", 1).replacen("@/", "@localhost/", 1);
         let access = Access {
             url: &address,
             names_tls: url.names_tls(),

@@ -5,7 +5,7 @@ use std::{borrow::Cow, str::FromStr, time::Duration};
 use futures_util::StreamExt;
 use sqlx::{
     AssertSqlSafe, Column, ConnectOptions, Connection, Decode, Executor, MySql, MySqlConnection, Row, SqlSafeStr,
-    Statement, TypeInfo, ValueRef,
+    Statement, Type, TypeInfo, ValueRef,
     mysql::{MySqlConnectOptions, MySqlRow, MySqlSslMode, MySqlValueRef},
 };
 
@@ -121,6 +121,8 @@ fn take(row: &MySqlRow, out: &mut Out<'_>) -> Result<(), sqlx::Error> {
 
 fn cell(value: MySqlValueRef<'_>) -> Result<Cell<'_>, sqlx::error::BoxDynError> {
     let name = value.type_info().name().to_owned();
+    // Text that sorts by its bytes (utf8mb4_bin, JSON of MariaDB) goes by the name of bytes, and is text all the same.
+    let is_text = <str as Type<MySql>>::compatible(&value.type_info());
     let bytes = <&[u8] as Decode<'_, MySql>>::decode(value)?;
     let text = String::from_utf8_lossy(bytes);
     Ok(match name.as_str() {
@@ -131,6 +133,7 @@ fn cell(value: MySqlValueRef<'_>) -> Result<Cell<'_>, sqlx::error::BoxDynError> 
             Cell::Number(bytes.iter().fold(0, |bits, byte| bits << 8 | u64::from(*byte)).to_string().into())
         }
         "JSON" => Cell::Json(text),
+        _ if is_text => Cell::Text(text),
         "BINARY" | "VARBINARY" | "TINYBLOB" | "BLOB" | "MEDIUMBLOB" | "LONGBLOB" | "GEOMETRY" | "BIT" => {
             Cell::Bytes(Cow::Borrowed(bytes))
         }

@@ -2,6 +2,7 @@
 //! use the product's own library: what the tests know about Redis, they know from the contract.
 
 mod contract;
+mod database;
 mod ext;
 mod figures;
 mod http;
@@ -26,6 +27,7 @@ use serde_json::{Value, json};
 
 pub use self::{
     contract::{Envelope, Schema, repository},
+    database::{Database, Engine},
     ext::{Ext, binary},
     figures::{Figures, Vitals, is_soak, minutes, percentile},
     http::{Scrape, get, talk},
