@@ -263,7 +263,6 @@ fn takes_many_rows_in_bounded_memory(engine: Engine, script: &str) {
         redis.descriptor("hwinfo")["counts"]["objects"] == 200_000
     });
     assert!(peak < 120 << 10, "{} MiB for 200 MB of rows", peak >> 10);
-    eprintln!("peak {} MiB", peak >> 10);
     sidecar.stop().expect(0);
 }
 
