@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod decision;
 pub mod envelope;
+pub mod identity;
 pub mod model;
 pub mod page;
 pub mod pipeline;

@@ -1,6 +1,7 @@
 //! The application: builds engines and sources from settings, spawns them, and shuts them down. It must not parse flags
 //! or print results.
 
+mod inventory;
 mod runtime;
 mod signals;
 
@@ -11,7 +12,10 @@ use tracing::{error, info};
 
 use crate::{
     admin::{self, AdminError, Listener, Push, Shown},
-    pipeline::{Engine, EngineError, Kind, Opened, PassReport, Plan, Progress, Verification, Verifying, stopped},
+    identity::IdentityError,
+    pipeline::{
+        Engine, EngineError, Kind, Opened, PassReport, Plan, Progress, Verification, Verifying, resolved, stopped,
+    },
     render::Renderer,
     settings::{Listen, Secret, Settings, SourceKind},
     sources::{self, Inbox, Options, Source, SourceError},
@@ -19,6 +23,8 @@ use crate::{
     telemetry::metrics::{Metrics, ServiceMetrics},
 };
 
+use self::inventory::Inventories;
+pub use inventory::source_once;
 pub use runtime::block_on;
 pub use signals::stop_on_signal;
 
@@ -31,6 +37,9 @@ pub enum AppError {
     /// The source could not be built.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// The inventory could not be built.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
     /// Probes and metrics could not be served.
     #[error(transparent)]
     Admin(#[from] AdminError),
@@ -71,12 +80,14 @@ pub async fn run(all: Vec<Settings>, stop: watch::Receiver<bool>) -> Result<(), 
     // They all have the same: it was checked.
     let listener = Listener::bind(all.first().map_or(Listen::Off, |settings| settings.admin.listen)).await?;
     let (mut metrics, mut states) = (Metrics::default(), BTreeMap::new());
+    let mut inventories = Inventories::default();
     let (mut built, mut pushed) = (Vec::with_capacity(all.len()), Vec::new());
     for settings in all {
         let (source, push) = match settings.source.kind {
             SourceKind::Push => push_source(&settings).await?,
             _ => (source(&settings, true)?, None),
         };
+        let source = resolved(source, &settings, inventories.of(&settings)?);
         let grace = settings.shutdown.grace.0;
         let name = settings.name().to_string();
         let metrics = metrics.service(&name);
@@ -100,6 +111,8 @@ pub async fn run(all: Vec<Settings>, stop: watch::Receiver<bool>) -> Result<(), 
     for (listener, pages) in pushed {
         served.spawn(listener.serve(pages, stop.clone()));
     }
+    let mut kept = JoinSet::new();
+    inventories.spawn(&mut kept, &stop);
     let mut tasks = JoinSet::new();
     for (engine, source, grace) in built {
         // Each has its own lease, schedule and faults: one's trouble is not the others'.
@@ -112,6 +125,8 @@ pub async fn run(all: Vec<Settings>, stop: watch::Receiver<bool>) -> Result<(), 
     }
     end.send_replace(true);
     while served.join_next().await.is_some() {}
+    // An inventory that is being read is of no use any more.
+    kept.shutdown().await;
     Ok(())
 }
 
@@ -151,7 +166,7 @@ pub async fn once(
     mut stop: watch::Receiver<bool>,
     progress: Option<Arc<Progress>>,
 ) -> Result<Ended, AppError> {
-    let mut source = source(&settings, false)?;
+    let mut source = source_once(&settings).await?;
     let grace = settings.shutdown.grace.0;
     // Nobody scrapes a process that ends by itself.
     let metrics = Arc::new(ServiceMetrics::new(settings.name().as_str()));
@@ -219,7 +234,7 @@ pub async fn verify(
     mut stop: watch::Receiver<bool>,
     progress: Arc<Verifying>,
 ) -> Result<Verified, AppError> {
-    let mut source = if job.ask { Some(source(&settings, false)?) } else { None };
+    let mut source = if job.ask { Some(source_once(&settings).await?) } else { None };
     let grace = settings.shutdown.grace.0;
     let metrics = Arc::new(ServiceMetrics::new(settings.name().as_str()));
     let mut engine = Engine::new(settings, if job.repair { Kind::Once } else { Kind::Plan }, metrics)?;

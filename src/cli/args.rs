@@ -98,6 +98,8 @@ pub enum Verb {
     Preview(Preview),
     /// Tell how the configured services are doing
     Status,
+    /// Tell which records are about no object of Ralph's
+    Unmatched(Unmatched),
     /// Tell what `once` would write, renew and remove; touches nothing
     Plan(Snapshot),
     /// Print one object's value
@@ -195,6 +197,13 @@ pub struct Object {
     pub service: String,
     /// The object's id
     pub id: String,
+}
+
+/// See [`Verb::Unmatched`].
+#[derive(Debug, Args)]
+pub struct Unmatched {
+    /// The service; without it, all that are configured
+    pub service: Option<String>,
 }
 
 /// See [`Verb::Ls`].

@@ -21,6 +21,7 @@ mod schema;
 mod status;
 mod target;
 mod test;
+mod unmatched;
 mod verify;
 
 use std::process::ExitCode;
@@ -59,6 +60,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Verb::Check(args) => check::check(&globals, &args),
         Verb::Test(args) => test::test(&globals, &args),
         Verb::Preview(args) => preview::preview(&globals, &args),
+        Verb::Unmatched(args) => unmatched::unmatched(&globals, &args),
         Verb::Status => status::status(&globals),
         Verb::Plan(args) => plan::plan(&globals, &args),
         Verb::Get(args) => get::get(&globals, &args),

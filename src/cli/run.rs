@@ -11,6 +11,7 @@ impl From<AppError> for Failure {
         match e {
             AppError::Engine(e) => e.into(),
             AppError::Source(e) => e.into(),
+            AppError::Identity(e) => Self::told(Exit::Usage, e.to_string()),
             AppError::Admin(e) => Self::told(Exit::Usage, e.to_string()),
         }
     }

@@ -9,6 +9,10 @@ use super::{
 
 /// Keys whose values are files or directories.
 const FILES: &[&str] = &[
+    "identity.ca",
+    "identity.cache",
+    "identity.path",
+    "identity.token_file",
     "redis.password_file",
     "redis.sentinel.password_file",
     "redis.tls.ca",

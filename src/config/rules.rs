@@ -1,6 +1,7 @@
 //! Which values are impossible, alone or together. It must not know the layers that they came from.
 
 mod http;
+mod identity;
 mod redis;
 mod render;
 mod source;
@@ -41,6 +42,7 @@ impl<'a> Rules<'a> {
         rules.redis();
         rules.source();
         rules.sql();
+        rules.identity();
         rules.content();
         rules.render();
         rules.limits();

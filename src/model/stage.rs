@@ -1,6 +1,10 @@
 //! What a source hands to the pipeline. It must not know any particular source.
 
-use std::{fmt, ops::Range, sync::Arc};
+use std::{
+    fmt,
+    ops::{Range, RangeInclusive},
+    sync::Arc,
+};
 
 use super::{Confirm, ContentType, Fault, SharedTally};
 
@@ -59,6 +63,23 @@ pub struct Document {
     pub place: Place,
 }
 
+/// A record that names an object by what is known of it, and leads to none.
+#[derive(Debug)]
+pub struct Unmatched {
+    /// Where it stands.
+    pub place: Place,
+    /// What it knows, as JSON, shortened.
+    pub matching: String,
+    /// Why it leads to none, in a word.
+    pub reason: &'static str,
+    /// The same in a sentence.
+    pub why: String,
+    /// It may be about any object, so the snapshot removes nothing.
+    pub hides: bool,
+    /// Ids of objects that it may be about.
+    pub keep: Vec<String>,
+}
+
 /// What a source emits, in order.
 #[derive(Debug)]
 pub enum Fetched {
@@ -76,6 +97,10 @@ pub enum Fetched {
         /// The object.
         id: String,
     },
+    /// A record about an object that nobody knows.
+    Unmatched(Box<Unmatched>),
+    /// Objects with numeric ids in these ranges may be what such records are about.
+    Keep(Vec<RangeInclusive<u64>>),
     /// Something that is no record; the snapshot it is in removes nothing.
     Broken {
         /// Where.

@@ -308,6 +308,8 @@ impl Engine {
         d.counts = Counts { objects: self.handler.ledger.len() as u64, failed: report.summary.failed };
         d.last_pass = Some(report.last_pass());
         d.failed_objects.clone_from(&report.failed_objects);
+        let unmatched = self.handler.unmatched.records();
+        d.unmatched = (unmatched.count > 0).then(|| unmatched.clone());
         if report.unfinished {
             return self.publish();
         }

@@ -13,6 +13,7 @@ use super::{
     record::{self, Lead},
     spooling::Kept,
     totals::{Counts, Totals},
+    unmatched::Tally,
     vet::check_size,
 };
 use crate::{
@@ -43,6 +44,8 @@ pub struct Handler {
     pub epoch: Epoch,
     /// Faults of this pass.
     pub faults: Faults,
+    /// Records of this pass that are about no known object.
+    pub unmatched: Tally,
     /// Counts of this pass.
     pub counts: Counts,
     past: Totals,
@@ -84,6 +87,7 @@ impl Handler {
             clock: Clock::default(),
             epoch: Epoch::default(),
             faults: Faults::default(),
+            unmatched: Tally::default(),
             counts: Counts::default(),
             past: Totals::default(),
             named_before: 0,
@@ -118,6 +122,7 @@ impl Handler {
         self.named_before = self.counts.objects;
         self.counts = Counts::default();
         self.faults.begin();
+        self.unmatched.begin();
         self.renewals.clear();
         self.output.begin();
         self.in_snapshot = snapshot;
@@ -142,6 +147,8 @@ impl Handler {
             Fetched::Block { origin, block } => self.block(&origin, &block, now),
             Fetched::Document(document) => self.document(&document, now),
             Fetched::Same { id } => self.same(&id, now),
+            Fetched::Unmatched(unmatched) => self.unmatched(&unmatched),
+            Fetched::Keep(ranges) => self.keep_ranges(&ranges),
             Fetched::Broken { place, id, fault } => self.fault(&place, id.as_deref(), &fault),
             // Whose answer is due is the engine's business.
             Fetched::Asked(item, _) => self.take(*item, now),

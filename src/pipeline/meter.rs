@@ -9,7 +9,7 @@ use super::{
     ledger::Ledger,
     report::{Outcome, PassReport},
 };
-use crate::{settings::SourceKind, store::StoreError, telemetry::metrics::ServiceMetrics};
+use crate::{identity::Reason, settings::SourceKind, store::StoreError, telemetry::metrics::ServiceMetrics};
 
 /// From this many objects on, and from this many times as many, growth is worth a word.
 const GROWN: (u64, u64) = (20, 5);
@@ -47,6 +47,10 @@ impl Engine {
             metrics.faults.of(kind).follow(*count);
         }
         metrics.failed_objects.set_count(self.handler.faults.count as usize);
+        let unmatched = &self.handler.unmatched.records().by_reason;
+        for reason in Reason::ALL.map(Reason::as_str) {
+            metrics.unmatched.of(reason).set_count(unmatched.get(reason).map_or(0, |count| *count as usize));
+        }
         objects(metrics, &self.handler.ledger);
     }
 

@@ -325,6 +325,7 @@ impl Engine {
 
     pub(super) fn finish(&mut self, report: &mut PassReport, complete: bool, took: Duration) {
         self.handler.faults.end(self.settings.name().as_str());
+        self.handler.unmatched.end(self.settings.name().as_str());
         let (counts, booked, faults) = (&self.handler.counts, &self.link.booked, &self.handler.faults);
         let planned = self.plan().map(|plan| (plan.writes, plan.removes));
         let (written, removed) = planned.unwrap_or((booked.written, booked.removed));
@@ -340,6 +341,7 @@ impl Engine {
             skipped: counts.skipped,
             removed,
             failed: faults.count,
+            unmatched: self.handler.unmatched.records().count,
             bytes_written: booked.bytes_written,
             duration_ms: took.as_millis() as u64,
             faults: faults.by_kind.clone(),

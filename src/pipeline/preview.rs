@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     envelope::{Ignore, Sealer},
-    model::{Block, Content, Encoding, Fault, Fetched, Place, Span},
+    model::{Block, Content, Encoding, Fault, FaultKind, Fetched, Place, Span},
     render::{Removed, decoded_len},
     settings::Settings,
     sources::{Sink, Source},
@@ -157,8 +157,12 @@ impl Viewer {
                 self.keep(shown);
             }
             Fetched::Broken { place, id, fault } => self.keep(refused(&place, id, &fault)),
+            Fetched::Unmatched(unmatched) => {
+                let reason = format!("{} is about no object: {}", unmatched.matching, unmatched.why);
+                self.keep(refused(&unmatched.place, None, &Fault::new(FaultKind::Unresolved, reason)));
+            }
             Fetched::Asked(item, _) => self.take(*item),
-            Fetched::Same { .. } | Fetched::Idle | Fetched::Confirm(_) | Fetched::BrokenOff => {}
+            Fetched::Same { .. } | Fetched::Keep(_) | Fetched::Idle | Fetched::Confirm(_) | Fetched::BrokenOff => {}
         }
     }
 

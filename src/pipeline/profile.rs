@@ -46,6 +46,7 @@ pub(super) fn descriptor(settings: &Settings, kind: Kind, token: &str) -> Descri
         counts: Counts::default(),
         last_pass: None,
         failed_objects: Vec::new(),
+        unmatched: None,
         writer: WriterInfo {
             instance: token.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),

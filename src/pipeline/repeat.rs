@@ -10,6 +10,7 @@ impl Handler {
             self.ledger.set_seen(*slot, self.pass);
         }
         self.faults.repeat();
+        self.unmatched.repeat();
         self.counts.objects = self.named_before;
         self.counts.skipped = self.named_before.saturating_sub(self.faults.count);
     }

@@ -101,6 +101,8 @@ pub struct Summary {
     pub bytes_written: u64,
     /// How long it took, in ms.
     pub duration_ms: u64,
+    /// Records about objects that Ralph does not have, or has more than once.
+    pub unmatched: u64,
     /// Number of failed objects by kind of cause.
     pub faults: BTreeMap<&'static str, u64>,
     /// Objects that vanished and were kept, since so many at once are not believed.

@@ -26,6 +26,7 @@ impl Engine {
             skipped = s.skipped,
             removed = s.removed,
             failed = s.failed,
+            unmatched = s.unmatched,
             bytes_written = s.bytes_written,
             duration_ms = s.duration_ms,
             "pass finished"

@@ -1,6 +1,7 @@
 //! The descriptor (`schemas/service.v1.schema.json`): what a reader and an operator need to know of a service.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -161,6 +162,31 @@ pub struct FailedObject {
     pub reason: String,
 }
 
+/// A record about an object that Ralph does not have, or has more than once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UnmatchedRecord {
+    /// What the extension knows of the object, as JSON.
+    #[serde(rename = "match")]
+    pub matching: String,
+    /// Where its record stands.
+    pub place: String,
+    /// Why it is about no object, in a word: `unknown`, `ambiguous`, `decommissioned` or `no_inventory`.
+    pub reason: String,
+    /// The same in a sentence.
+    pub why: String,
+}
+
+/// The records of the last pass that are about no known object. They are no failures.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UnmatchedRecords {
+    /// How many there are.
+    pub count: u64,
+    /// The same by reason.
+    pub by_reason: BTreeMap<String, u64>,
+    /// Some of them, at most 20.
+    pub examples: Vec<UnmatchedRecord>,
+}
+
 /// Who writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WriterInfo {
@@ -225,6 +251,9 @@ pub struct Descriptor {
     /// Some of the objects that the last pass could not take, at most 20.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed_objects: Vec<FailedObject>,
+    /// The records of the last pass that are about no known object; absent where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unmatched: Option<UnmatchedRecords>,
     /// Who writes.
     pub writer: WriterInfo,
 }
@@ -289,6 +318,7 @@ fn example() -> Descriptor {
             kind: "too_large".to_owned(),
             reason: "its content has 300000 bytes, more than limits.max_content (262144)".to_owned(),
         }],
+        unmatched: None,
         writer: WriterInfo {
             instance: "hwinfo-0-1-5f3a91c2".to_owned(),
             version: "0.1.0".to_owned(),

@@ -3,6 +3,6 @@
 mod descriptor;
 
 pub use descriptor::{
-    Counts, Descriptor, FailedObject, LastError, LastPass, Mode, SCHEMA, ServiceStatus, Stamp, WriterInfo,
-    descriptor_schema,
+    Counts, Descriptor, FailedObject, LastError, LastPass, Mode, SCHEMA, ServiceStatus, Stamp, UnmatchedRecord,
+    UnmatchedRecords, WriterInfo, descriptor_schema,
 };

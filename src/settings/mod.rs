@@ -6,7 +6,9 @@
 
 mod admin;
 mod content;
+mod empty;
 mod http;
+mod identity;
 mod limits;
 mod listen;
 mod log;
@@ -36,7 +38,9 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     admin::Admin,
     content::ContentSettings,
+    empty::{Absent, Empty},
     http::{Http, Paging},
+    identity::{Identity, IdentityKind, model_name},
     limits::Limits,
     listen::Listen,
     log::{Log, LogFormat},
@@ -85,6 +89,9 @@ pub struct Settings {
     /// How what Redis lost is written again.
     #[serde(default)]
     pub recovery: Recovery,
+    /// The inventory that tells which object a record is about.
+    #[serde(default)]
+    pub identity: Identity,
     /// What is too much, too large or too bad to be believed.
     #[serde(default)]
     pub limits: Limits,
@@ -113,6 +120,7 @@ impl Settings {
             render: Render::default(),
             verify: Verify::default(),
             recovery: Recovery::default(),
+            identity: Identity::default(),
             limits: Limits::default(),
             writer: Writer::default(),
             admin: Admin::default(),

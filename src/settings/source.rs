@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Dura
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Http, HumanDuration, Secret, Sql};
+use super::{Absent, Empty, Http, HumanDuration, Secret, Sql};
 use crate::model::ServiceName;
 
 /// How long an `exec` source may run where `source.timeout` is not set.
@@ -70,6 +70,11 @@ pub struct Source {
     /// Where in the answer the array of objects is, as a pointer (RFC 6901) such as `/data/alerts`; for `file`, `exec`, `stdin`
     /// and `http`. Default: the input is one array, or one object a line.
     pub items: Option<String>,
+    /// What it means that a complete snapshot does not name an object: `remove` (it has no content any more), or `empty`
+    /// (every object of the inventory without data gets the card of `source.empty`, so that cleared alerts are no loss).
+    pub absent: Absent,
+    /// The card of an object without data, with `absent = "empty"`.
+    pub empty: Empty,
     /// For `http`: the server and how it is asked.
     pub http: Option<Http>,
     /// For `sql`: the database and the query.
@@ -150,6 +155,8 @@ impl Default for Source {
             token: None,
             token_file: None,
             items: None,
+            absent: Absent::default(),
+            empty: Empty::default(),
             http: None,
             sql: None,
         }

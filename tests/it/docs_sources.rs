@@ -1,12 +1,12 @@
-//! The examples of docs/sources.md: each gives what it shows.
+//! The examples of docs/sources.md and docs/identity.md: each gives what it shows.
 
 use std::fs;
 
-use crate::harness::{DEADLINE, Ext, Redis, Reply, Running, Web, repository};
+use crate::harness::{DEADLINE, Ext, RALPH_TOKEN, Ralph, Redis, Reply, Running, Web, repository};
 
 /// The blocks that follow the mark `<!-- tested: NAME -->`, by their languages, up to the next text.
-fn example(name: &str) -> Vec<(String, String)> {
-    let page = fs::read_to_string(repository().join("docs/sources.md")).expect("the page");
+fn example(page: &str, name: &str) -> Vec<(String, String)> {
+    let page = fs::read_to_string(repository().join("docs").join(page)).expect("the page");
     let mark = format!("<!-- tested: {name} -->");
     let (_, rest) = page.split_once(&mark).unwrap_or_else(|| panic!("{mark} is missing"));
     let mut blocks = Vec::new();
@@ -22,7 +22,7 @@ fn example(name: &str) -> Vec<(String, String)> {
 
 #[test]
 fn the_example_of_http() {
-    let blocks = example("http");
+    let blocks = example("sources.md", "http");
     let [(_, config), (_, answer)] = blocks.as_slice() else { panic!("{blocks:?}") };
     let answer = answer.clone();
     let web = Web::start(move |asked| match asked.header("authorization") {
@@ -40,4 +40,27 @@ fn the_example_of_http() {
     let outcome = Running::spawn(&mut command, None).finish(DEADLINE).expect(0);
     outcome.counts(&[("written", 2), ("failed", 0)]);
     assert_eq!(redis.objects("racks").into_keys().collect::<Vec<_>>(), ["data_center.rack.1", "data_center.rack.2"]);
+}
+
+#[test]
+fn the_example_of_identity() {
+    let blocks = example("identity.md", "identity");
+    let [(_, config)] = blocks.as_slice() else { panic!("{blocks:?}") };
+    let (redis, ralph) = (Redis::start(), Ralph::start());
+    ralph.add_server(4711, "web01.example.com", &serde_json::json!({"sn": "CZ3151KX"}));
+    let ext = Ext::at(&redis.url());
+    ext.write("token", RALPH_TOKEN);
+    ext.write(
+        "load.ndjson",
+        "{\"match\": {\"hostname\": \"web01.example.com\", \"sn\": \"CZ3151KX\"}, \"content\": {\"load\": 0.3}}\n",
+    );
+    let at = |name: &str| ext.path(name).display().to_string();
+    let config = config.replace("https://ralph.example.com/api/", &ralph.url());
+    let config =
+        config.replace("/run/secrets/ralph", &at("token")).replace("/var/lib/ralphext/inventory", &at("cache"));
+    ext.write("example.toml", &format!("{config}\n[redis]\nurl = \"{}\"\n", redis.url()));
+    let mut command = ext.bare(&["-c", "example.toml", "--output", "json", "once"]);
+    let outcome = Running::spawn(&mut command, None).finish(DEADLINE).expect(0);
+    outcome.counts(&[("written", 1), ("unmatched", 0)]);
+    assert_eq!(redis.objects("load").into_keys().collect::<Vec<_>>(), ["4711"]);
 }

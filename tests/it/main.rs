@@ -73,6 +73,8 @@ mod tls;
 
 /// Servers that are asked for lists or single objects.
 mod http;
+/// Objects named by what is known of them, and an inventory from Ralph.
+mod identity;
 /// Extensions that push.
 mod push;
 /// Several services in one process.

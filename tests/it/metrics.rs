@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, fs};
 
+use serde_json::json;
+
 use crate::harness::{Ext, Redis, Running, Scrape, ndjson, record, records, repository};
 
 const LEASE: &str = "ralphext:v1:hwinfo:@lease";
@@ -264,6 +266,24 @@ fn what_the_sanitiser_removed_is_counted() {
     // Unchanged content is not rendered again.
     sidecar.wait_for_metric("ralphext_values_skipped_total", &[], |n| n >= 2.0);
     assert_eq!(sidecar.scrape().value("ralphext_markup_removed_total", &[]), 2.0);
+    sidecar.stop().expect(0);
+}
+
+#[test]
+fn records_about_no_object_are_counted_by_reason() {
+    let redis = Redis::start();
+    let ext = Ext::brisk(&redis).set("identity.kind", "file").set("identity.path", "inventory");
+    ext.write(
+        "inventory",
+        "{\"id\":1,\"hostname\":\"a\"}\n{\"id\":2,\"hostname\":\"b\"}\n{\"id\":3,\"hostname\":\"b\"}\n",
+    );
+    let about = |name: &str| json!({"match": {"hostname": name}, "content": {"a": 1}});
+    ext.source(&[about("a"), about("b"), about("c"), about("d")]);
+    let mut sidecar = ext.run();
+    for (reason, count) in [("unknown", 2.0), ("ambiguous", 1.0), ("no_inventory", 0.0)] {
+        sidecar.wait_for_metric("ralphext_unmatched_records", &[("reason", reason)], |n| n == count);
+    }
+    assert_eq!(sidecar.scrape().value("ralphext_failed_objects", &[]), 0.0);
     sidecar.stop().expect(0);
 }
 

@@ -70,7 +70,7 @@ async fn look(globals: &Globals, args: &args::Preview) -> Result<Looked, Failure
         files.extend(
             settings.source.command.iter().map(PathBuf::from).filter(|path| path.is_absolute() && path.is_file()),
         );
-        let mut source = app::source(&settings, false)?;
+        let mut source = app::source_once(&settings).await?;
         preview_one(&settings, source.as_mut(), id.as_deref()).await
     };
     Ok(Looked { settings, files, preview })

@@ -2,6 +2,7 @@
 
 mod connection;
 mod http;
+mod identity;
 mod messages;
 mod sql;
 
@@ -117,6 +118,8 @@ const EVERY_KEY: &str = r#"
         kind = "file"
         path = "out"
         items = "/data"
+        absent = "empty"
+        empty = { title = "Well", summary = "No alerts", status = "ok" }
         interval = "1h 30m"
         timeout = "5s"
         env = { HTTP_PROXY = "p" }
@@ -124,6 +127,20 @@ const EVERY_KEY: &str = r#"
         backoff_max = "3s"
         breaker_failures = 3
         breaker_pause = "1m"
+        [identity]
+        kind = "ralph"
+        url = "https://ralph.example.com/api/"
+        token_file = "/run/secrets/ralph"
+        ca = "/ca.pem"
+        models = ["data_center.DataCenterAsset"]
+        refresh = "1m"
+        refresh_full = "2h"
+        max_age = "3h"
+        cache = "/var/lib/inventory"
+        page_size = 100
+        timeout = "20s"
+        short_names = true
+        decommissioned = []
         [content]
         ttl = "4s"
         max_stale = "2h"
@@ -201,6 +218,8 @@ fn every_key_in_every_format() {
     let unset: Vec<_> = every.filter(|key| tree.at(key).is_none()).collect();
     // Not together with others that are there, or with this kind of source.
     let impossible = [
+        "identity.path",
+        "identity.token",
         "redis.password_file",
         "redis.sentinel.password_file",
         "render.template_file",

@@ -47,7 +47,7 @@ impl Got {
             Fetched::Broken { place, id, fault } => self.broken.push((place.line, id, fault.kind)),
             Fetched::Asked(item, _) => self.add(*item),
             Fetched::Confirm(_) | Fetched::BrokenOff => panic!("only for what is pushed"),
-            Fetched::Same { .. } => panic!("only from a server"),
+            Fetched::Same { .. } | Fetched::Unmatched(_) | Fetched::Keep(_) => panic!("only from a server"),
             Fetched::Idle => self.idles += 1,
         }
     }

@@ -154,6 +154,9 @@ catalogue! {
     /// Objects that the last pass could not take. Their last good content stays, so they are among `ralphext_objects` too.
     failed_objects: Gauge = "ralphext_failed_objects";
 
+    /// Records of the last pass that are about no object of the inventory, by reason; no failures.
+    unmatched: By<Gauge> = "ralphext_unmatched_records", "reason" in
+        &["unknown", "ambiguous", "decommissioned", "no_inventory"];
     /// Values that Redis confirmed as written.
     written: Counter = "ralphext_values_written_total";
     /// Values found to need writing, by reason: no key yet, other content, a key that was lost or overwritten, a TTL that

@@ -12,6 +12,7 @@ mod pki;
 mod process;
 mod proxy;
 mod pusher;
+mod ralph;
 mod redis;
 mod sentinel;
 mod users;
@@ -37,6 +38,7 @@ pub use self::{
     process::{Outcome, Running, signal},
     proxy::{Act, Cut, Proxy, Way},
     pusher::Pusher,
+    ralph::{Ralph, TOKEN as RALPH_TOKEN},
     redis::{Login, Redis, WithTls, has_tls},
     sentinel::Watched,
     users::{PASSWORD, acl, user_of},

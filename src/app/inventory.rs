@@ -1,0 +1,63 @@
+//! Inventories: one for all services of a process that have the same `[identity]`, kept up to date while it runs, or read once.
+//! It must not know what they are used for.
+
+use tokio::{sync::watch, task::JoinSet};
+
+use super::AppError;
+use crate::{
+    identity::{Handle, IdentityError, Keeper},
+    pipeline::resolved,
+    settings::{self, Settings},
+    sources::Source,
+};
+
+/// The inventories of a process.
+#[derive(Default)]
+pub(super) struct Inventories {
+    known: Vec<(settings::Identity, Handle)>,
+    keepers: Vec<Keeper>,
+}
+
+impl Inventories {
+    /// The one that a service asks for, if it does.
+    ///
+    /// # Errors
+    /// When its settings make none.
+    pub(super) fn of(&mut self, settings: &Settings) -> Result<Option<Handle>, IdentityError> {
+        let identity = &settings.identity;
+        if !identity.is_on() {
+            return Ok(None);
+        }
+        if let Some((_, handle)) = self.known.iter().find(|(known, _)| known == identity) {
+            return Ok(Some(handle.clone()));
+        }
+        let (keeper, handle) = Keeper::new(identity.clone())?;
+        self.known.push((identity.clone(), handle.clone()));
+        self.keepers.push(keeper);
+        Ok(Some(handle))
+    }
+
+    /// Keeps them up to date until `stop` turns true.
+    pub(super) fn spawn(self, tasks: &mut JoinSet<()>, stop: &watch::Receiver<bool>) {
+        for keeper in self.keepers {
+            tasks.spawn(keeper.run(stop.clone()));
+        }
+    }
+}
+
+/// The source of a service for a single pass, with its inventory read before.
+///
+/// # Errors
+/// When the settings make no source, or no inventory. One that cannot be read now is told in the log, and what its cache has
+/// is used.
+pub async fn source_once(settings: &Settings) -> Result<Box<dyn Source>, AppError> {
+    let source = super::source(settings, false)?;
+    if !settings.identity.is_on() {
+        return Ok(source);
+    }
+    let (mut keeper, handle) = Keeper::new(settings.identity.clone())?;
+    // Told in the log.
+    let _ = keeper.look().await;
+    let view = handle.view();
+    Ok(resolved(source, settings, Some(Handle::fixed((*view).clone()))))
+}
