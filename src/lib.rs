@@ -8,6 +8,7 @@ pub mod config;
 pub mod decision;
 pub mod envelope;
 pub mod identity;
+pub mod mapping;
 pub mod model;
 pub mod page;
 pub mod pipeline;

@@ -14,7 +14,8 @@ use crate::{
     admin::{self, AdminError, Listener, Push, Shown},
     identity::IdentityError,
     pipeline::{
-        Engine, EngineError, Kind, Opened, PassReport, Plan, Progress, Verification, Verifying, resolved, stopped,
+        Engine, EngineError, Kind, Opened, PassReport, Plan, Progress, Verification, Verifying, mapped, resolved,
+        stopped,
     },
     render::Renderer,
     settings::{Listen, Secret, Settings, SourceKind},
@@ -58,7 +59,7 @@ pub fn source(settings: &Settings, watch: bool) -> Result<Box<dyn Source>, Sourc
             options.secrets.push(Secret::new(text.trim_end_matches(['\r', '\n'])));
         }
     }
-    sources::build(&settings.source, &settings.limits, &options)
+    Ok(mapped(sources::build(&settings.source, &settings.limits, &options)?, settings))
 }
 
 /// Whether the template of a service compiles, with all that it includes.

@@ -13,6 +13,8 @@ pub(super) enum Kind {
     /// A table whose keys are free and whose values are texts.
     Map,
     List,
+    /// Whatever its type takes: checked when it is read.
+    Free,
     Flag,
     Integer {
         min: i64,
@@ -129,10 +131,20 @@ pub(super) fn map_around(path: &str) -> Option<&'static Key> {
     })
 }
 
+/// Whether `path` is, or lies in, a table that may hold texts of its own, in which `${VAR}` is replaced.
+pub(super) fn holds_texts(path: &str) -> bool {
+    let inside =
+        |key: &Key| path.strip_prefix(key.path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    KEYS.iter().any(|key| matches!(key.kind, Kind::Map | Kind::Free) && inside(key))
+}
+
 /// Whether the value at `path` must not be shown. Keys that there are not are judged by their names: somebody may have
 /// misspelt `password`.
 pub(super) fn is_secret(path: &str) -> bool {
     const WORDS: [&str; 8] = ["pass", "pwd", "secret", "token", "auth", "cred", "apikey", "api_key"];
+    if holds_texts(path) && map_around(path).is_none() {
+        return false;
+    }
     if matches!(path, "redis.password" | "redis.sentinel.password" | "source.sql.password")
         || map_around(path).is_some()
     {
@@ -193,13 +205,24 @@ fn collect(schema: &Value, prefix: &str, keys: &mut Vec<Key>) {
         // `service` is a name or a table: here it is the table.
         let forms = property.get("anyOf").and_then(Value::as_array);
         let table = forms.and_then(|forms| forms.iter().find(|form| form.get("properties").is_some()));
-        let property = table.unwrap_or(property);
+        let property = if is_free(property) { property } else { table.unwrap_or(property) };
         keys.push(Key { path: path.clone(), kind: kind_of(property) });
+        if is_free(property) {
+            continue;
+        }
         collect(property, &path, keys);
     }
 }
 
+/// Whether the schema says that the value's own type judges it.
+fn is_free(property: &Value) -> bool {
+    property.get("x-free") == Some(&Value::Bool(true))
+}
+
 fn kind_of(property: &Value) -> Kind {
+    if is_free(property) {
+        return Kind::Free;
+    }
     match property.get("title").and_then(Value::as_str) {
         Some("duration") => return Kind::Duration,
         Some("size") => return Kind::Size,

@@ -207,11 +207,12 @@ impl Layers {
         let mut ignored = Report::default();
         rules::required(&tree, &origin, &mut failed, if whole { report } else { &mut ignored });
         resolve_paths(&mut tree);
-        let settings: Settings = match serde_json::from_value(rules::with_stand_ins(&tree).to_value()) {
+        let whole = rules::with_stand_ins(&tree);
+        let settings: Settings = match serde_path_to_error::deserialize(whole.to_value()) {
             Ok(settings) => settings,
-            Err(cause) => {
-                // The check of types above should leave nothing to find here.
-                report.whole(origin, cause.to_string(), "compare it with the configuration reference");
+            Err(misfit) => {
+                // The check of types above leaves nothing to find here but what is free.
+                report.push(types::misfit(&whole, &misfit));
                 return None;
             }
         };

@@ -89,6 +89,11 @@ pub(super) fn typed(text: &str, kind: &Kind, origin: &Origin) -> Result<Node, se
             let parts = trimmed.split(',').map(str::trim).filter(|part| !part.is_empty());
             Node::new(Data::List(parts.map(|part| Node::scalar(part, origin.clone())).collect()), origin.clone())
         }
+        // A text may begin like JSON too: "{#} alerts".
+        Kind::Free if trimmed.starts_with(['{', '[']) => match serde_json::from_str(trimmed) {
+            Ok(value) => from_json(value, origin),
+            Err(_) => Node::scalar(text, origin.clone()),
+        },
         Kind::Flag => match trimmed.to_ascii_lowercase().parse::<bool>() {
             Ok(flag) => Node::scalar(flag, origin.clone()),
             Err(_) => Node::scalar(text, origin.clone()),

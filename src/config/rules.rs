@@ -2,6 +2,7 @@
 
 mod http;
 mod identity;
+mod map;
 mod redis;
 mod render;
 mod source;
@@ -43,6 +44,7 @@ impl<'a> Rules<'a> {
         rules.source();
         rules.sql();
         rules.identity();
+        rules.map();
         rules.content();
         rules.render();
         rules.limits();

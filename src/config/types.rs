@@ -105,12 +105,32 @@ fn check_table(tree: &mut Node, key: &str, env: &BTreeMap<String, String>, tell:
     });
 }
 
+/// The problem that reading the whole tree found at `path`.
+pub(super) fn misfit(tree: &Node, error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    use serde_path_to_error::Segment;
+    let (mut node, mut key) = (tree, String::new());
+    for segment in error.path() {
+        let next = match (segment, &node.data) {
+            (Segment::Map { key: part }, Data::Table(table)) => table.get(part).map(|node| (node, join(&key, part))),
+            (Segment::Seq { index }, Data::List(list)) => {
+                list.get(*index).map(|node| (node, format!("{key}[{index}]")))
+            }
+            _ => None,
+        };
+        let Some(next) = next else { break };
+        (node, key) = next;
+    }
+    let value = (!matches!(node.data, Data::Table(_) | Data::List(_))).then(|| node.shown(&key));
+    let (origin, reason) = (node.origin.clone(), error.inner().to_string());
+    Problem { origin, key, value, reason, hint: "compare it with docs/reference/config.md".into() }
+}
+
 /// Replaces variables in a text, or in the texts of a list or free table. Only files have variables: the shell has
 /// replaced those of flags, and nothing replaces those of the environment's own values.
 fn expand_node(node: &mut Node, key: &str, env: &BTreeMap<String, String>) -> Result<(), Box<Problem>> {
     match &mut node.data {
         Data::List(list) => return list.iter_mut().try_for_each(|item| expand_node(item, key, env)),
-        Data::Table(table) if keys::find(key).is_some_and(|found| found.kind == Kind::Map) => {
+        Data::Table(table) if keys::holds_texts(key) => {
             return table.iter_mut().try_for_each(|(part, item)| expand_node(item, &join(key, part), env));
         }
         _ => {}
@@ -166,7 +186,7 @@ fn mismatch(reason: impl Into<String>, hint: impl Into<String>) -> Mismatch {
 
 fn matches_kind(node: &Node, name: &str, kind: &Kind) -> Result<(), Mismatch> {
     match (kind, &node.data) {
-        (Kind::Table, Data::Table(_)) => Ok(()),
+        (Kind::Table, Data::Table(_)) | (Kind::Free, _) => Ok(()),
         (Kind::Table, _) if name == "redis.tls" => {
             let hint = "TLS is switched on by rediss:// in redis.url; [redis.tls] is for its certificates";
             Err(mismatch("a table is needed", hint))
@@ -232,7 +252,7 @@ fn needed(kind: &Kind) -> String {
         Kind::Address | Kind::Database => "an address".to_owned(),
         Kind::Listen => "an address to listen on".to_owned(),
         Kind::ServiceName => "a service name".to_owned(),
-        Kind::Text | Kind::Table | Kind::Map | Kind::List => "a text".to_owned(),
+        Kind::Text | Kind::Table | Kind::Map | Kind::List | Kind::Free => "a text".to_owned(),
     }
 }
 
@@ -248,7 +268,7 @@ fn example(kind: &Kind) -> String {
         Kind::Address => "\"redis://127.0.0.1:6379/0\"".to_owned(),
         Kind::Database => "\"postgres://reader@db.example.com/assets\"".to_owned(),
         Kind::ServiceName => "\"hwinfo\"".to_owned(),
-        Kind::Text | Kind::Table | Kind::Map | Kind::List => "\"text\"".to_owned(),
+        Kind::Text | Kind::Table | Kind::Map | Kind::List | Kind::Free => "\"text\"".to_owned(),
     }
 }
 

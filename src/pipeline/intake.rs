@@ -45,9 +45,7 @@ pub struct Intake {
 impl Intake {
     /// For the records of the service of `settings`.
     pub fn new(settings: &Settings) -> Self {
-        // `check` has refused what is no content type.
-        let default_type = settings.content.content_type.as_deref().and_then(ContentType::parse);
-        Self { default_type, renderer: Renderer::new(settings) }
+        Self { default_type: settings.default_content_type(), renderer: Renderer::new(settings) }
     }
 
     /// What is wrong with the template. Every object would be refused for it, so nothing is to start.

@@ -5,6 +5,7 @@
 //! are generated from them ([`config_reference`], [`config_schema`]).
 
 mod admin;
+mod card_map;
 mod content;
 mod empty;
 mod http;
@@ -12,6 +13,9 @@ mod identity;
 mod limits;
 mod listen;
 mod log;
+mod map;
+mod pick;
+mod pointer;
 mod recovery;
 mod redis;
 mod redis_url;
@@ -37,6 +41,9 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     admin::Admin,
+    card_map::{
+        BadgeMap, CardMap, ColumnMap, EventMap, FieldMap, FoundStatus, LinkMap, StatusRule, StatusWord, TableMap,
+    },
     content::ContentSettings,
     empty::{Absent, Empty},
     http::{Http, Paging},
@@ -44,6 +51,9 @@ pub use self::{
     limits::Limits,
     listen::Listen,
     log::{Log, LogFormat},
+    map::{Conditions, ContentMap, Map, Match, Wanted},
+    pick::{Pick, Pointers, Transform},
+    pointer::{Part, Placeholders, Pointer, SortKey},
     recovery::Recovery,
     redis::Redis,
     redis_url::RedisUrl,
@@ -63,7 +73,7 @@ pub use self::{
     writer::Writer,
 };
 
-use crate::model::ServiceName;
+use crate::model::{ContentType, ServiceName};
 
 /// Everything that one service can be told. Unknown keys are refused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -140,6 +150,15 @@ impl Settings {
     /// The service's name.
     pub fn name(&self) -> &ServiceName {
         &self.service.name
+    }
+
+    /// The content type of records that do not name one: `content.content_type`, or a card's where the mapping makes
+    /// cards.
+    pub fn default_content_type(&self) -> Option<ContentType> {
+        let makes_cards = self.source.map.as_ref().is_some_and(|map| map.card.is_some());
+        // `check` has refused what is no content type.
+        let set = self.content.content_type.as_deref().and_then(ContentType::parse);
+        set.or_else(|| makes_cards.then_some(ContentType::CARD))
     }
 
     /// How often each key is verified and renewed: `verify.every`, else the smaller of `content.ttl` / 2 and 30 minutes.

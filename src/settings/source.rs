@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Dura
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Absent, Empty, Http, HumanDuration, Secret, Sql};
+use super::{Absent, Empty, Http, HumanDuration, Map, Secret, Sql};
 use crate::model::ServiceName;
 
 /// How long an `exec` source may run where `source.timeout` is not set.
@@ -79,6 +79,11 @@ pub struct Source {
     pub http: Option<Http>,
     /// For `sql`: the database and the query.
     pub sql: Option<Sql>,
+    /// Data as it comes: each item of the source (a line of NDJSON, an element of a JSON array, a row of a table) becomes
+    /// a record of an object, without a script. Where something stands in an item is said by an RFC 6901 pointer
+    /// (`/labels/instance`), or by the bare name of a column or member (`Serial number`); `@name` is the name of the file
+    /// that the item is, without its ending, for a directory. Default: items are records already.
+    pub map: Option<Map>,
 }
 
 /// Longest pause of the circuit breaker where none is set.
@@ -159,6 +164,7 @@ impl Default for Source {
             empty: Empty::default(),
             http: None,
             sql: None,
+            map: None,
         }
     }
 }

@@ -117,6 +117,14 @@ pub enum SourceError {
         /// What to do.
         hint: &'static str,
     },
+    /// Items could not be made records of: too many of them are to be collected, or nobody knows whether these are all.
+    #[error("{problem}\nhint: {hint}")]
+    Mapping {
+        /// What there is too much or too little of.
+        problem: String,
+        /// What to do.
+        hint: String,
+    },
     /// Whoever takes the records is gone: the pass was given up.
     #[error("the pass was given up\nhint: see the error before this one")]
     Closed,
@@ -124,7 +132,7 @@ pub enum SourceError {
 
 impl SourceError {
     /// Every word that [`SourceError::kind`] may give.
-    pub const KINDS: [&str; 12] = [
+    pub const KINDS: [&str; 13] = [
         "settings",
         "spawn",
         "exit",
@@ -136,6 +144,7 @@ impl SourceError {
         "no_items",
         "http",
         "database",
+        "mapping",
         "closed",
     ];
 
@@ -153,6 +162,7 @@ impl SourceError {
             Self::NoItems { .. } => "no_items",
             Self::Http { .. } => "http",
             Self::Database { kind, .. } => kind,
+            Self::Mapping { .. } => "mapping",
             Self::Closed => "closed",
         }
     }

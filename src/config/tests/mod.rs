@@ -141,6 +141,15 @@ const EVERY_KEY: &str = r#"
         timeout = "20s"
         short_names = true
         decommissioned = []
+        [source.map]
+        match = { hostname = { from = "/labels/instance", transform = ["strip_port"] } }
+        where = { "/state" = "active" }
+        unless = { "/silenced" = [true] }
+        deleted = {}
+        group = true
+        group_max = "1MiB"
+        sort = ["-/startsAt"]
+        card = { title = "{#} alerts", status = "ok" }
         [content]
         ttl = "4s"
         max_stale = "2h"
