@@ -1,5 +1,7 @@
 //! Cards made of picked values. It must not check them: that is the envelope's.
 
+use std::cmp::Reverse;
+
 use super::{
     date::{Day, time},
     pick::{Picked, Plan, Slot},
@@ -64,6 +66,8 @@ struct Timeline {
 
 impl Card {
     pub(super) fn new(map: &CardMap, plan: &mut Plan) -> Self {
+        // First: items are ordered by what is picked, in this order.
+        let tables = map.tables.iter().map(|table| Table::new(table, plan)).collect();
         let fields = map.fields.iter().map(|field| Field {
             label: field.label.clone(),
             value: Value::new(&field.from, &field.transform, plan),
@@ -81,7 +85,7 @@ impl Card {
             status: map.status.as_ref().map(|rule| Rule::new(rule, plan)),
             fields,
             badges: map.badges.iter().map(|one| badge(one, plan)).collect(),
-            tables: map.tables.iter().map(|table| Table::new(table, plan)).collect(),
+            tables,
             timeline: map.timeline.as_ref().map(|timeline| Timeline::new(timeline, plan)),
             links: map.links.iter().map(|link| (link.label.clone(), Text::new(&link.url, plan))).collect(),
         }
@@ -92,6 +96,13 @@ impl Card {
         let badges = self.badges.iter().filter_map(|(_, rule)| rule.as_ref());
         let timeline = self.timeline.iter().filter_map(|timeline| timeline.status.as_ref());
         self.status.iter().chain(badges).chain(timeline).any(Rule::is_by_date)
+    }
+
+    /// Puts the items that are worst first; otherwise they stay in order.
+    pub(super) fn worst_first(&self, items: &mut [Picked<'_>], today: Day) {
+        if let Some(rule) = &self.status {
+            items.sort_by_key(|item| Reverse(rule.find(item, today)));
+        }
     }
 
     /// Appends the card of `items`, of which there is at least one.
@@ -193,7 +204,7 @@ impl Value {
             None => return false,
             Some(Scalar::Number(number)) if self.transform.is_empty() => out.extend_from_slice(number.as_bytes()),
             Some(Scalar::Bool(flag)) if self.transform.is_empty() => {
-                out.extend_from_slice(if flag { b"true" } else { b"false" })
+                out.extend_from_slice(if flag { b"true" } else { b"false" });
             }
             Some(value) => {
                 let text = transform::apply(value.text(), &self.transform);

@@ -265,6 +265,9 @@ impl Mapper {
                 }
                 picked.push(Picked::from_texts(all));
             }
+            if self.order.is_empty() {
+                card.worst_first(&mut picked, self.today);
+            }
             card.write(&picked, self.today, out)?;
         } else {
             out.extend_from_slice(b"{\"items\":[");

@@ -43,7 +43,8 @@ pub struct Map {
     /// Most bytes that collected items may have, all together; with more the fetch fails, and removes nothing.
     pub group_max: Size,
     /// By what collected items are ordered, as pointers; `-` before one turns it round (`["-/startsAt"]`). Items that are
-    /// alike in that, or all of them by default, are ordered by what is shown of them.
+    /// alike in that are ordered by what is shown of them. Default: by the card's status, the worst first, then by what is
+    /// shown.
     pub sort: Vec<SortKey>,
     /// The content as a card (`ralphext schema card`), which readers draw natively. In texts, `{/labels/instance}` or
     /// `{Serial number}` stands for what the item has there, `{#}` for the number of items, `{{` for a brace. What an item

@@ -61,7 +61,7 @@ impl fmt::Display for Pointer {
 }
 
 /// A text in which `{pointer}` stands for what an item has there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Placeholders {
     text: String,
     parts: Vec<Part>,
@@ -121,12 +121,6 @@ impl Placeholders {
     /// Its parts, in order.
     pub fn parts(&self) -> &[Part] {
         &self.parts
-    }
-}
-
-impl Default for Placeholders {
-    fn default() -> Self {
-        Self { text: String::new(), parts: Vec::new() }
     }
 }
 

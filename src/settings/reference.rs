@@ -44,8 +44,7 @@ fn write_section(out: &mut String, name: &str, section: &Value) {
     let table = table_of(section);
     let _ = write!(out, "\n## `[{name}]`\n\n{}\n", text(section.get("description").or(table.get("description"))));
     out.push_str("\n| key | type | default | meaning |\n|---|---|---|---|\n");
-    let (tables, keys): (Vec<_>, Vec<_>) =
-        properties(table).partition(|(_, property)| table_of(property).get("properties").is_some());
+    let (tables, keys): (Vec<_>, Vec<_>) = properties(table).partition(|(_, property)| is_table(property));
     for (key, property) in keys {
         let _ = writeln!(
             out,
@@ -64,6 +63,11 @@ fn write_section(out: &mut String, name: &str, section: &Value) {
 /// The properties of an object's schema, in the schema's order.
 fn properties(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
     schema.get("properties").and_then(Value::as_object).into_iter().flat_map(Map::iter)
+}
+
+/// Whether a property has keys of its own, and is no value that has a long form.
+fn is_table(property: &Value) -> bool {
+    property.get("x-free").is_none() && table_of(property).get("properties").is_some()
 }
 
 /// The table form of a section that has a short form too (`service`).

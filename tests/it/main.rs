@@ -75,6 +75,8 @@ mod tls;
 mod http;
 /// Objects named by what is known of them, and an inventory from Ralph.
 mod identity;
+/// Data as it comes.
+mod mapping;
 /// Extensions that push.
 mod push;
 /// Several services in one process.

@@ -55,6 +55,10 @@ impl Rules<'_> {
             let reason = format!("items are collected until a snapshot is complete, and kind {kind} tells changes");
             self.refuse(&["source.map.group", "source.kind"], reason, hint);
         }
+        if self.settings.source.sql.as_ref().is_some_and(|sql| sql.full_every.is_some()) {
+            let reason = "items are collected until a snapshot is complete, and source.sql.full_every asks for changes";
+            self.refuse(&["source.map.group", "source.sql.full_every"], reason, "remove source.sql.full_every");
+        }
         if !map.deleted.0.is_empty() {
             let reason = "in a snapshot whatever is not named is gone";
             self.refuse(&["source.map.deleted", "source.map.group"], reason, "write unless in place of deleted");

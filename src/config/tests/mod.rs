@@ -149,7 +149,7 @@ const EVERY_KEY: &str = r#"
         group = true
         group_max = "1MiB"
         sort = ["-/startsAt"]
-        card = { title = "{#} alerts", status = "ok" }
+        content = { since = "/startsAt" }
         [content]
         ttl = "4s"
         max_stale = "2h"

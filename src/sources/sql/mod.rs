@@ -33,6 +33,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 pub(super) struct Sql {
     settings: settings::Sql,
     timeout: Option<Duration>,
+    is_mapped: bool,
     max_line: usize,
     shown: String,
     /// What the next delta asks from, once all is known.
@@ -74,8 +75,9 @@ impl Sql {
         }
         let file = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
         let shown = sql.url.as_ref().map(SqlUrl::to_string).or_else(|| file(&sql.url_file)).unwrap_or_default();
+        let is_mapped = settings.map.is_some();
         let (timeout, settings) = (settings.timeout(), sql.clone());
-        Ok(Self { settings, timeout, max_line, shown, since: None, full_at: None })
+        Ok(Self { settings, timeout, is_mapped, max_line, shown, since: None, full_at: None })
     }
 
     async fn ask(&mut self, sink: &Sink) -> Result<Ending, SourceError> {
@@ -89,6 +91,7 @@ impl Sql {
         let manner = Manner {
             origin: Arc::from("query"),
             matching: self.settings.matching.clone(),
+            is_mapped: self.is_mapped,
             json: self.settings.json.clone(),
             max_line: self.max_line,
             is_delta,

@@ -24,6 +24,8 @@ pub(super) struct Manner {
     pub(super) matching: Vec<String>,
     /// See [`crate::settings::Sql::json`].
     pub(super) json: Vec<String>,
+    /// Rows are told as they are: `source.map` makes records of them.
+    pub(super) is_mapped: bool,
     /// Longest record in bytes.
     pub(super) max_line: usize,
     /// Rows are changes.
@@ -42,7 +44,7 @@ impl<'a> Out<'a> {
                 hint: "write a SELECT; the source only reads",
             });
         }
-        let layout = Layout::records(columns, &manner.matching)?;
+        let layout = if manner.is_mapped { Layout::raw(columns)? } else { Layout::records(columns, &manner.matching)? };
         if let Some(missing) = manner.json.iter().find(|name| !columns.contains(name)) {
             return Err(SourceError::Settings {
                 problem: format!("source.sql.json names the column {missing}, which the query does not give"),
