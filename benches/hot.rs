@@ -10,7 +10,8 @@ use ralphext::{
     envelope::{Canonicaliser, Ignore, Sealer, parse_head},
     model::{Block, Content, ContentType, Epoch, Fetched, ServiceName, Span, Version},
     pipeline::{Handler, Ledger, Now, Output, lead, parse},
-    settings::{RedisUrl, Settings},
+    render::{Renderer, Sanitiser},
+    settings::{RedisUrl, RenderOutput, Settings},
     store::{BatchBuilder, Keys},
 };
 
@@ -189,4 +190,49 @@ fn block_of_unchanged_objects(bencher: Bencher<'_, '_>) {
         handler.begin(true);
         handler.take(block, NOW);
     });
+}
+
+/// A table of disks, as a tab may be made of the content above.
+const TEMPLATE: &str = r#"<h2>{{ hostname }}</h2><p><span class="ralphext-badge ralphext-ok">{{ vendor }}</span> {{ memory_gib|number }} GiB</p>
+<table class="ralphext-table"><thead><tr><th>Bay</th><th>Kind</th><th>Size</th></tr></thead><tbody>
+{% for disk in disks %}<tr><td>{{ disk.bay }}</td><td>{{ disk.kind }}</td><td>{{ disk.size_gb }}</td></tr>
+{% endfor %}</tbody></table>
+<ul>{% for port in interfaces %}<li>{{ port.name }} {{ port.address }} <code>{{ port.mac }}</code></li>{% endfor %}</ul>
+<p>Warranty until {{ warranty.until|date("%d.%m.%Y") }}, {{ warranty.supplier }}</p>"#;
+
+fn renderer(output: RenderOutput, template: Option<&str>, report: bool) -> Renderer {
+    let mut settings = Settings::new(service(), RedisUrl::parse("redis://localhost").unwrap());
+    settings.render.template = template.map(str::to_owned);
+    settings.render.output = output;
+    settings.render.report = report;
+    Renderer::new(&settings)
+}
+
+/// Template, sanitiser and report of a tab of 1 KB.
+#[divan::bench]
+fn render_html(bencher: Bencher<'_, '_>) {
+    let (renderer, text) = (renderer(RenderOutput::Html, Some(TEMPLATE), true), content(4711));
+    bencher.bench_local(|| renderer.record("4711", black_box(&text), None).unwrap().content.body.len());
+}
+
+/// The same without telling what was removed.
+#[divan::bench]
+fn render_html_without_report(bencher: Bencher<'_, '_>) {
+    let (renderer, text) = (renderer(RenderOutput::Html, Some(TEMPLATE), false), content(4711));
+    bencher.bench_local(|| renderer.record("4711", black_box(&text), None).unwrap().content.body.len());
+}
+
+/// The template alone.
+#[divan::bench]
+fn render_text(bencher: Bencher<'_, '_>) {
+    let (renderer, text) = (renderer(RenderOutput::Text, Some(TEMPLATE), true), content(4711));
+    bencher.bench_local(|| renderer.record("4711", black_box(&text), None).unwrap().content.body.len());
+}
+
+/// HTML that is clean already.
+#[divan::bench]
+fn sanitise_clean_html(bencher: Bencher<'_, '_>) {
+    let html = renderer(RenderOutput::Html, Some(TEMPLATE), true).record("1", &content(4711), None).unwrap();
+    let (sanitiser, html) = (Sanitiser::new(&[], true), html.content.body.into_owned());
+    bencher.bench_local(|| sanitiser.clean(black_box(&html)).unwrap().0.len());
 }

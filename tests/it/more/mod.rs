@@ -3,3 +3,5 @@
 
 /// PostgreSQL and MariaDB as sources.
 mod sql;
+/// What a real browser makes of it.
+mod browser;
