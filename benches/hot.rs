@@ -232,7 +232,8 @@ fn render_text(bencher: Bencher<'_, '_>) {
 /// HTML that is clean already.
 #[divan::bench]
 fn sanitise_clean_html(bencher: Bencher<'_, '_>) {
-    let html = renderer(RenderOutput::Html, Some(TEMPLATE), true).record("1", &content(4711), None).unwrap();
+    let (renderer, text) = (renderer(RenderOutput::Html, Some(TEMPLATE), true), content(4711));
+    let html = renderer.record("1", &text, None).unwrap();
     let (sanitiser, html) = (Sanitiser::new(&[], true), html.content.body.into_owned());
     bencher.bench_local(|| sanitiser.clean(black_box(&html)).unwrap().0.len());
 }
