@@ -1,7 +1,7 @@
 //! What needs more than Redis to be tested: database servers, browsers, tools of other languages. Each test here is ignored
 //! by `make test` and run by `make test-all`, which installs what they need (`scripts/setup.sh --all`).
 
-/// PostgreSQL and MariaDB as sources.
-mod sql;
 /// What a real browser makes of it.
 mod browser;
+/// PostgreSQL and MariaDB as sources.
+mod sql;
