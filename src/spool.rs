@@ -4,7 +4,7 @@
 use std::{
     ops::Bound::{Excluded, Unbounded},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -48,6 +48,8 @@ pub struct Spool {
     /// How long removals are kept.
     keep_removed_ms: u64,
     forgot_at: AtomicU64,
+    /// See [`Spool::owe`].
+    owes: AtomicBool,
 }
 
 /// What is written to in one commit.
@@ -76,7 +78,13 @@ impl Spool {
         // Small: what is hot is in the kernel's page cache anyway.
         let database = Database::builder().set_cache_size(4 << 20).create(&path).map_err(|e| failed(e.to_string()))?;
         let keep_removed_ms = u64::try_from(keep_removed.as_millis()).unwrap_or(u64::MAX);
-        let spool = Self { path: path.clone(), database, keep_removed_ms, forgot_at: AtomicU64::new(0) };
+        let spool = Self {
+            path: path.clone(),
+            database,
+            keep_removed_ms,
+            forgot_at: AtomicU64::new(0),
+            owes: AtomicBool::new(false),
+        };
         // Tables come to be by the first write; without one, reading fails.
         spool.write(|_| Ok(()))?;
         Ok(spool)
@@ -117,6 +125,16 @@ impl Spool {
             self.forgot_at.store(now, Relaxed);
         }
         Ok(())
+    }
+
+    /// Something was committed by someone who does not write to Redis: it has to be told there still.
+    pub fn owe(&self) {
+        self.owes.store(true, Relaxed);
+    }
+
+    /// Whether there is such a thing since this was last asked.
+    pub fn take_owed(&self) -> bool {
+        self.owes.swap(false, Relaxed)
     }
 
     /// The highest version that may be in Redis from this spool.

@@ -20,7 +20,7 @@ pub use self::{
     ask::ask,
     live_page::{Numbered, live_page, reload_script},
     pages::{Shown, pages},
-    push::Push,
+    push::{Push, push_openapi},
     ready::{Readiness, Told},
     serve::{AdminError, Listener},
 };

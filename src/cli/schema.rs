@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use super::{Exit, Failure, args::Schema, output};
-use crate::{envelope, pipeline, registry, settings};
+use crate::{admin, envelope, pipeline, registry, settings};
 
 /// Names of the schemas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -21,19 +21,23 @@ pub enum Name {
     /// A card, content that readers render natively
     #[value(name = "card.v1")]
     Card,
+    /// What is pushed over HTTP, as an OpenAPI 3.1 document
+    #[value(name = "push.v1", alias = "push")]
+    Push,
     /// The configuration file
     #[value(name = "config")]
     Config,
 }
 
 impl Name {
-    /// The schema itself, JSON Schema 2020-12.
+    /// The schema itself, JSON Schema 2020-12; of what is pushed, OpenAPI 3.1.
     pub fn schema(self) -> Value {
         match self {
             Self::Envelope => envelope::envelope_schema(),
             Self::Record => pipeline::record_schema(),
             Self::Service => registry::descriptor_schema(),
             Self::Card => envelope::card_schema(),
+            Self::Push => admin::push_openapi(),
             Self::Config => settings::config_schema(),
         }
     }
@@ -41,7 +45,8 @@ impl Name {
     /// Its file's name under `schemas/`.
     pub fn file(self) -> String {
         let name = self.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default();
-        format!("{name}.schema.json")
+        let kind = if self == Self::Push { "openapi" } else { "schema" };
+        format!("{name}.{kind}.json")
     }
 
     /// The file's text.

@@ -3,7 +3,10 @@
 use std::collections::VecDeque;
 
 use super::{engine::Engine, stream::SnapshotEnd};
-use crate::model::{Answer, Confirm, Fetched, SharedTally};
+use crate::{
+    model::{Answer, Confirm, Fetched, SharedTally},
+    store::FailureClass,
+};
 
 /// Requests that wait for their answer.
 #[derive(Debug, Default)]
@@ -75,7 +78,11 @@ impl Engine {
 
     /// Answers whoever need not wait any more.
     pub(super) fn answer(&mut self) {
-        if self.link.failed.is_some() {
+        if let Some(failed) = &self.link.failed {
+            if failed.class == FailureClass::Fenced {
+                // Another sidecar writes: what went into the spool here would not come to Redis.
+                self.close_spool();
+            }
             return self.asked.begin_stretch();
         }
         let done = self.link.done();

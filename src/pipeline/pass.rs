@@ -170,6 +170,7 @@ impl Engine {
                     swept = Instant::now();
                     if is_stream {
                         self.listen(&hearing);
+                        self.replay_owed();
                     }
                     self.renew_step(elapsed).await;
                 }

@@ -65,6 +65,8 @@ impl Engine {
             }
         }
         let Some(spool) = shared.as_ref() else { return };
+        // All of it is told.
+        spool.take_owed();
         self.live.metrics.spool_usable.set_flag(true);
         match block_in_place(|| Ok((spool.mark()?, spool.len()?, spool.is_empty()?))) {
             Ok((.., true)) => {}
@@ -81,6 +83,19 @@ impl Engine {
     /// Lets another process have the spool.
     pub(super) fn close_spool(&mut self) {
         (*lock(&self.spool), self.replay, self.handler.kept) = (None, None, None);
+    }
+
+    /// Has told what requests put into the spool by themselves, since the pipeline did not come to it in time.
+    pub(super) fn replay_owed(&mut self) {
+        if self.replay.is_some() {
+            return;
+        }
+        let shared = lock(&self.spool);
+        let Some(spool) = shared.as_ref().filter(|spool| spool.take_owed()) else { return };
+        match block_in_place(|| spool.mark()) {
+            Ok(mark) => self.replay = Some(Replay { what: What::All(String::new()), mark }),
+            Err(e) => tell(self.settings.name().as_str(), &e),
+        }
     }
 
     /// Has what Redis lost told again out of the spool; false when there is none.

@@ -160,12 +160,18 @@ impl Feed {
 }
 
 impl Drop for Feed {
-    /// A snapshot that broke off, whatever the reason, must not go on in the next request's records.
+    /// A snapshot that broke off, whatever the reason: what came of it in whole lines is taken, and it must not go on in the
+    /// next request's records.
     fn drop(&mut self) {
         if let Some(permit) = self.snapshot.take() {
-            let tx = self.tx.clone();
+            self.cutter.flush();
+            let left: Vec<Fetched> = std::iter::from_fn(|| self.cutter.pop()).collect();
+            let (tx, tally) = (self.tx.clone(), self.tally.clone());
             let tell = async move {
                 // Nobody there: then there is nothing that could go on.
+                for item in left {
+                    let _ = tx.send(Fetched::Asked(Box::new(item), tally.clone())).await;
+                }
                 let _ = tx.send(Fetched::BrokenOff).await;
                 drop(permit);
             };

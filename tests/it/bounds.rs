@@ -3,56 +3,15 @@
 
 use std::{
     fs,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
-use crate::harness::{Cut, Ext, Figures, Proxy, Redis, Running, Vitals, eventually, is_soak, ndjson, record, records};
+use crate::harness::{
+    Cut, Ext, Figures, Peak, Proxy, Redis, Running, Vitals, eventually, is_soak, ndjson, record, records,
+};
 
 /// What may be in memory beside the ledger: 4 MiB in flight, a few blocks, buffers of sockets and pipes, the allocator's.
 const ROOM_KIB: u64 = 40 * 1024;
-
-/// The most memory that a process had, looked at every few ms.
-struct Peak {
-    kib: Arc<AtomicU64>,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Peak {
-    fn of(process: &Running) -> Self {
-        let (kib, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
-        let (pid, into, until) = (process.pid(), kib.clone(), stop.clone());
-        let thread = std::thread::spawn(move || {
-            while !until.load(Ordering::Relaxed) {
-                // It may have ended meanwhile.
-                let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-                let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-                let now = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
-                into.fetch_max(now.unwrap_or(0), Ordering::Relaxed);
-                std::thread::sleep(Duration::from_millis(10));
-            }
-        });
-        Self { kib, stop, thread: Some(thread) }
-    }
-
-    fn kib(&self) -> u64 {
-        self.kib.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for Peak {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
 
 /// A number of the short form, or of the long one (`make soak`).
 fn sized(short: u64, long: u64) -> u64 {

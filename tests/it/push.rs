@@ -1,5 +1,10 @@
 //! Extensions that push: each answer is true, whatever happens to Redis, and nothing that was answered is lost.
 
+/// Each answer is as the published description says, whatever is sent.
+mod described;
+/// Who dies in the middle of a request.
+mod torn;
+
 use serde_json::json;
 
 use crate::harness::{Ext, Pusher, Redis, Running, always, ndjson, record, records};

@@ -4,6 +4,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::{Answer, Refusal};
@@ -24,9 +25,26 @@ impl Refused {
         Self { status, error: error.into(), hint }
     }
 
+    /// As it is answered.
+    pub(super) fn shown(&self) -> serde_json::Value {
+        serde_json::json!(Failure { error: &self.error, hint: self.hint })
+    }
+
+    pub(super) fn unconfirmed(service: &str) -> Self {
+        let error =
+            format!("nobody knows whether Redis has it: {service} has no connection, or another sidecar is its writer");
+        let hint = "try again; what was written already is then unchanged";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, error, hint)
+    }
+
     pub(super) fn no_token() -> Self {
         let hint = "send Authorization: Bearer <the token of source.token_file>";
         Self::new(StatusCode::UNAUTHORIZED, "this needs the service's token", hint)
+    }
+
+    pub(super) fn bad_id(id: &str, why: &dyn std::fmt::Display) -> Self {
+        let error = format!("{id:?} is no object id: {why}");
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, error, "see the key grammar in docs/contract.md")
     }
 
     pub(super) fn no_such_path() -> Self {
@@ -50,23 +68,38 @@ impl Refused {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body has more than {max} bytes"), hint)
     }
 
+    pub(super) fn no_room() -> Self {
+        let hint = "try again later, or in smaller parts";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "other large bodies take all the room there is", hint)
+    }
+
     pub(super) fn broken_off(why: &str) -> Self {
         let hint = "what came counts as changes; nothing is removed";
         Self::new(StatusCode::BAD_REQUEST, format!("the body broke off: {why}"), hint)
     }
 }
 
-#[derive(Serialize)]
-struct Failure<'a> {
+/// Why a request was not taken.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Failure", deny_unknown_fields)]
+pub(super) struct Failure<'a> {
+    /// What is wrong.
     error: &'a str,
+    /// What can be done.
     hint: &'a str,
 }
 
-#[derive(Serialize)]
+/// A record that was not taken.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Refusal", deny_unknown_fields)]
 struct One<'a> {
+    /// The object, where it could be told.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "&str")]
     object_id: Option<&'a str>,
+    /// Kind of the cause, one word: `too_large`, `not_json`, `bad_id`.
     kind: &'a str,
+    /// The cause.
     reason: &'a str,
 }
 
@@ -76,23 +109,37 @@ impl<'a> From<&'a Refusal> for One<'a> {
     }
 }
 
-#[derive(Serialize)]
-struct Told<'a> {
+/// What became of the records of a request.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Outcome", deny_unknown_fields)]
+pub(super) struct Told<'a> {
+    /// Values written to Redis.
     written: u64,
+    /// Objects that have this content already; nothing was written.
     unchanged: u64,
+    /// Objects removed, also those that a snapshot did not name.
     removed: u64,
+    /// Changes that the spool has and Redis will (202).
     #[serde(skip_serializing_if = "is_zero")]
     spooled: usize,
+    /// Records refused; their objects keep their last good content.
     refused: u64,
+    /// The first 100 of them.
+    #[schemars(length(max = 100))]
     refusals: Vec<One<'a>>,
     /// For a snapshot: its end was there.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "bool")]
     complete: Option<bool>,
     /// Why objects that a snapshot did not name were kept.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "&str")]
     kept: Option<&'a str>,
+    /// What can be done, where something should be.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "&str")]
     hint: Option<&'a str>,
+    /// Redis lost changes that nobody here knows: a whole snapshot is wanted.
     resync: bool,
 }
 
@@ -107,6 +154,11 @@ fn each(refusals: &[Refusal]) -> Vec<One<'_>> {
 
 /// Redis has what was written.
 pub(super) fn answered(answer: &Answer) -> Response {
+    let (status, told) = told(answer);
+    json(status, &told)
+}
+
+fn told(answer: &Answer) -> (StatusCode, Told<'_>) {
     let tally = &answer.tally;
     let taken = tally.written + tally.unchanged + tally.removed;
     let is_broken_snapshot = tally.is_snapshot && !tally.is_complete;
@@ -135,11 +187,16 @@ pub(super) fn answered(answer: &Answer) -> Response {
         hint,
         resync: answer.resync,
     };
-    json(status, &told)
+    (status, told)
 }
 
 /// The spool has it; Redis will.
 pub(super) fn spooled(count: usize, refusals: &[Refusal]) -> Response {
+    let (status, told) = kept(count, refusals);
+    json(status, &told)
+}
+
+fn kept(count: usize, refusals: &[Refusal]) -> (StatusCode, Told<'_>) {
     let status = match count {
         0 if !refusals.is_empty() => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::ACCEPTED,
@@ -156,26 +213,68 @@ pub(super) fn spooled(count: usize, refusals: &[Refusal]) -> Response {
         hint: Some("Redis does not have it yet; the spool does, and it is not lost"),
         resync: false,
     };
-    json(status, &told)
+    (status, told)
 }
 
 /// Nobody knows whether Redis has it.
 pub(super) fn unconfirmed(service: &str) -> Response {
-    let error =
-        format!("nobody knows whether Redis has it: {service} has no connection, or another sidecar is its writer");
-    let failure = Failure { error: &error, hint: "try again; what was written already is then unchanged" };
-    let mut response = json(StatusCode::SERVICE_UNAVAILABLE, &failure);
-    response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static(AGAIN));
-    response
+    refused(&Refused::unconfirmed(service))
 }
 
 /// Not even handed in.
 pub(super) fn refused(why: &Refused) -> Response {
-    json(why.status, &Failure { error: &why.error, hint: why.hint })
+    let mut response = json(why.status, &Failure { error: &why.error, hint: why.hint });
+    if why.status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static(AGAIN));
+    }
+    response
 }
 
 fn json(status: StatusCode, value: &impl Serialize) -> Response {
     // Texts and numbers only: nothing in it can fail to serialise.
     let text = serde_json::to_string(value).unwrap_or_default();
     (status, [(header::CONTENT_TYPE, "application/json")], text + "\n").into_response()
+}
+
+/// Answers as they are published.
+pub(super) mod samples {
+    use serde_json::{Value, json};
+
+    use super::{Refused, kept, told};
+    use crate::model::{Answer, ObjectId, Refusal, Tally};
+
+    fn shown(tally: Tally) -> Value {
+        json!(told(&Answer { tally, resync: false }).1)
+    }
+
+    fn too_large() -> Refusal {
+        let reason = "its content has 300000 bytes, more than limits.max_content (262144)".to_owned();
+        Refusal { object_id: Some("7".to_owned()), kind: "too_large", reason }
+    }
+
+    pub(in super::super) fn written(is_snapshot: bool) -> Value {
+        let tally = Tally { written: 1, is_snapshot, is_complete: is_snapshot, ..Tally::default() };
+        shown(Tally { unchanged: u64::from(is_snapshot) * 1898, removed: u64::from(is_snapshot) * 3, ..tally })
+    }
+
+    pub(in super::super) fn without_end() -> Value {
+        shown(Tally { written: 2, is_snapshot: true, ..Tally::default() })
+    }
+
+    pub(in super::super) fn refused() -> Value {
+        shown(Tally { refused: 1, refusals: vec![too_large()], ..Tally::default() })
+    }
+
+    pub(in super::super) fn spooled() -> Value {
+        json!(kept(1, &[]).1)
+    }
+
+    pub(in super::super) fn bad_id() -> Value {
+        // It is none.
+        ObjectId::check("a:b").map_or_else(|e| Refused::bad_id("a:b", &e).shown(), |()| Value::Null)
+    }
+
+    pub(in super::super) fn unknown() -> Refused {
+        Refused::unconfirmed("hwinfo")
+    }
 }

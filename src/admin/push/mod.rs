@@ -14,6 +14,9 @@
 
 mod answer;
 mod body;
+mod openapi;
+mod room;
+mod table;
 
 use std::{
     path::PathBuf,
@@ -24,16 +27,20 @@ use std::{
 use axum::{
     Router,
     body::Body,
-    extract::{DefaultBodyLimit, Path, Request, State},
-    http::{HeaderMap, StatusCode, header},
+    extract::{DefaultBodyLimit, Path, Request, State, rejection::PathRejection},
+    http::{HeaderMap, header},
     middleware::{self, Next},
     response::Response,
-    routing::{get, patch, post, put},
+    routing::{MethodRouter, delete, get, patch, post, put},
 };
-use http_body_util::BodyExt;
 use tokio::time::timeout;
 
-use self::answer::{Refused, answered, refused, spooled, unconfirmed};
+pub use self::openapi::push_openapi;
+use self::{
+    answer::{Refused, answered, refused, spooled, unconfirmed},
+    room::{Room, next},
+    table::{Ask, OPERATIONS},
+};
 use crate::{
     model::{ObjectId, Version},
     pipeline::{SharedSpool, Vet},
@@ -47,8 +54,8 @@ const PATCH_MAX: usize = 16 << 20;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The same for a whole snapshot, from its last byte on.
 const SNAPSHOT_PATIENCE: Duration = Duration::from_secs(60);
-/// How long a body may be silent.
-const SILENCE: Duration = Duration::from_secs(30);
+/// Bytes of a request's records handed in at once.
+const SLICE: usize = 256 << 10;
 
 /// What requests need.
 pub struct Push {
@@ -57,6 +64,7 @@ pub struct Push {
     vet: Mutex<Vet>,
     spool: SharedSpool,
     token: Option<Token>,
+    room: Room,
 }
 
 /// What requests have to show.
@@ -77,18 +85,16 @@ impl Push {
             vet: Mutex::new(Vet::new(settings)),
             spool,
             token: source.token.clone().map(Token::Given).or(file),
+            room: Room::new(),
         }
     }
 
     /// The pages.
     pub fn pages(self) -> Router {
         let shared = Arc::new(self);
-        Router::new()
-            .route("/v1/objects/{id}", put(put_object).delete(delete_object))
-            .route("/v1/objects", patch(patch_objects))
-            .route("/v1/snapshot", post(post_snapshot))
-            .route("/v1/heartbeat", post(post_heartbeat))
-            .route("/v1/status", get(get_status))
+        OPERATIONS
+            .iter()
+            .fold(Router::new(), |router, operation| router.route(operation.path, handler(operation.ask)))
             .fallback(|| async { refused(&Refused::no_such_path()) })
             .method_not_allowed_fallback(|| async { refused(&Refused::no_such_method()) })
             .layer(middleware::from_fn_with_state(shared.clone(), only_with_token))
@@ -113,15 +119,17 @@ impl Push {
     }
 
     /// Hands in records, one a line, and answers when Redis has them, or else the spool.
-    async fn submit(&self, records: Vec<u8>) -> Response {
+    async fn submit(&self, records: &[u8]) -> Response {
         let done = async {
             let mut feed = self.inbox.changes("push");
-            feed.push(&records).await?;
+            for slice in records.chunks(SLICE) {
+                feed.push(slice).await?;
+            }
             feed.finish().await
         };
         match timeout(PATIENCE, done).await.unwrap_or(Err(Unconfirmed)) {
             Ok(answer) => answered(&answer),
-            Err(Unconfirmed) => self.keep(&records),
+            Err(Unconfirmed) => self.keep(records),
         }
     }
 
@@ -139,7 +147,19 @@ impl Push {
             tracing::warn!(service = self.service, error = %e, hint = e.hint(), "the spool takes nothing");
             return unconfirmed(&self.service);
         }
+        spool.owe();
         spooled(judged.changes.len(), &judged.refusals)
+    }
+}
+
+fn handler(ask: Ask) -> MethodRouter<Arc<Push>> {
+    match ask {
+        Ask::PutObject => put(put_object),
+        Ask::DeleteObject => delete(delete_object),
+        Ask::PatchObjects => patch(patch_objects),
+        Ask::PostSnapshot => post(post_snapshot),
+        Ask::PostHeartbeat => post(post_heartbeat),
+        Ask::GetStatus => get(get_status),
     }
 }
 
@@ -152,38 +172,46 @@ async fn only_with_token(State(push): State<Arc<Push>>, request: Request, next: 
     if push.is_allowed(request.headers()) { next.run(request).await } else { refused(&Refused::no_token()) }
 }
 
-async fn put_object(State(push): State<Arc<Push>>, Path(id): Path<String>, headers: HeaderMap, body: Body) -> Response {
-    let content = match collect(body, push.inbox.max_line()).await {
+/// The `id` of a path, which may be no text at all.
+type PathId = Result<Path<String>, PathRejection>;
+
+async fn put_object(State(push): State<Arc<Push>>, id: PathId, headers: HeaderMap, body: Body) -> Response {
+    let id = match check_id(id) {
+        Ok(id) => id,
+        Err(why) => return refused(&why),
+    };
+    let content = match push.room.collect(body, push.inbox.max_line()).await {
         Ok(content) => content,
         Err(why) => return refused(&why),
     };
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    match check_id(&id).and_then(|()| body::record(&id, content_type, &content)) {
-        Ok(record) => push.submit(record).await,
+    match body::record(&id, content_type, &content.bytes) {
+        Ok(record) => push.submit(&record).await,
         Err(why) => refused(&why),
     }
 }
 
-async fn delete_object(State(push): State<Arc<Push>>, Path(id): Path<String>) -> Response {
-    match check_id(&id) {
-        Ok(()) => push.submit(format!("{{\"id\":\"{id}\",\"deleted\":true}}\n").into_bytes()).await,
+async fn delete_object(State(push): State<Arc<Push>>, id: PathId) -> Response {
+    match check_id(id) {
+        Ok(id) => push.submit(format!("{{\"id\":\"{id}\",\"deleted\":true}}\n").as_bytes()).await,
         Err(why) => refused(&why),
     }
 }
 
 async fn patch_objects(State(push): State<Arc<Push>>, body: Body) -> Response {
-    match collect(body, PATCH_MAX).await.and_then(|records| body::only_changes(&records).map(|()| records)) {
-        Ok(records) => push.submit(records).await,
+    let records = push.room.collect(body, PATCH_MAX).await;
+    match records.and_then(|records| body::only_changes(&records.bytes).map(|()| records)) {
+        Ok(records) => push.submit(&records.bytes).await,
         Err(why) => refused(&why),
     }
 }
 
 async fn post_heartbeat(State(push): State<Arc<Push>>) -> Response {
-    push.submit(b"{\"heartbeat\":true}\n".to_vec()).await
+    push.submit(b"{\"heartbeat\":true}\n").await
 }
 
 async fn get_status(State(push): State<Arc<Push>>) -> Response {
-    push.submit(Vec::new()).await
+    push.submit(b"").await
 }
 
 async fn post_snapshot(State(push): State<Arc<Push>>, body: Body) -> Response {
@@ -209,40 +237,7 @@ async fn stream(mut feed: Feed, mut body: Body) -> Result<Result<crate::model::A
     Ok(timeout(SNAPSHOT_PATIENCE, feed.finish()).await.unwrap_or(Err(Unconfirmed)))
 }
 
-async fn collect(mut body: Body, max: usize) -> Result<Vec<u8>, Refused> {
-    let mut all = Vec::new();
-    while let Some(bytes) = next(&mut body).await? {
-        if all.len() + bytes.len() > max {
-            return Err(Refused::too_large(max));
-        }
-        all.extend_from_slice(&bytes);
-    }
-    Ok(all)
-}
-
-/// The next bytes of a body.
-async fn next(body: &mut Body) -> Result<Option<bytes::Bytes>, Refused> {
-    loop {
-        match timeout(SILENCE, body.frame()).await {
-            Ok(None) => return Ok(None),
-            Ok(Some(Ok(frame))) => {
-                // Trailers say nothing here.
-                if let Ok(data) = frame.into_data() {
-                    return Ok(Some(data));
-                }
-            }
-            Ok(Some(Err(e))) => return Err(Refused::broken_off(&e.to_string())),
-            Err(_) => return Err(Refused::broken_off("nothing came any more")),
-        }
-    }
-}
-
-fn check_id(id: &str) -> Result<(), Refused> {
-    ObjectId::check(id).map_err(|e| {
-        Refused::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            format!("{id:?} is no object id: {e}"),
-            "see the key grammar in docs/contract.md",
-        )
-    })
+fn check_id(id: PathId) -> Result<String, Refused> {
+    let Path(id) = id.map_err(|e| Refused::bad_id("", &e.body_text()))?;
+    ObjectId::check(&id).map_err(|e| Refused::bad_id(&id, &e)).map(|()| id)
 }

@@ -7,8 +7,15 @@ use std::{
     fmt::Write as _,
     fs::{self, OpenOptions},
     io::Write as _,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
+
+use super::Running;
 
 /// Whether the long forms are to be run (`make soak`).
 pub fn is_soak() -> bool {
@@ -43,6 +50,46 @@ impl Vitals {
         let rss_kib = line.trim().trim_end_matches(" kB").trim().parse().expect("KiB");
         let fds = fs::read_dir(format!("/proc/{pid}/fd")).expect("its descriptors").count() as u64;
         Self { rss_kib, fds }
+    }
+}
+
+/// The most memory that a process had, looked at every few ms.
+pub struct Peak {
+    kib: Arc<AtomicU64>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Peak {
+    /// Looks at `process` until this is dropped.
+    pub fn of(process: &Running) -> Self {
+        let (kib, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let (pid, into, until) = (process.pid(), kib.clone(), stop.clone());
+        let thread = std::thread::spawn(move || {
+            while !until.load(Ordering::Relaxed) {
+                // It may have ended meanwhile.
+                let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+                let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+                let now = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+                into.fetch_max(now.unwrap_or(0), Ordering::Relaxed);
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        });
+        Self { kib, stop, thread: Some(thread) }
+    }
+
+    /// In KiB, so far.
+    pub fn kib(&self) -> u64 {
+        self.kib.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Peak {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
     }
 }
 

@@ -126,6 +126,13 @@ impl Running {
         self.child.id()
     }
 
+    /// Open sockets, listening ones included.
+    pub fn sockets(&self) -> usize {
+        let links = std::fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("its descriptors");
+        let targets = links.filter_map(|link| std::fs::read_link(link.ok()?.path()).ok());
+        targets.filter(|target| target.to_str().is_some_and(|text| text.starts_with("socket:"))).count()
+    }
+
     /// Standard error, to be looked at while something is waited for.
     pub fn log(&self) -> Log {
         Log(self.stderr.clone())

@@ -56,11 +56,13 @@ impl Pusher {
             Self::Unix(path) => {
                 let stream = UnixStream::connect(path as &Path)?;
                 stream.set_read_timeout(Some(DEADLINE))?;
+                stream.set_write_timeout(Some(DEADLINE))?;
                 Box::new(stream)
             }
             Self::Tcp(address) => {
                 let stream = TcpStream::connect(address)?;
                 stream.set_read_timeout(Some(DEADLINE))?;
+                stream.set_write_timeout(Some(DEADLINE))?;
                 Box::new(stream)
             }
         })
@@ -101,6 +103,27 @@ impl Pusher {
     #[track_caller]
     pub fn put(&self, id: &str, content: &Value) -> Answered {
         self.ask(&format!("PUT /v1/objects/{id}"), &["Content-Type: application/json"], content.to_string().as_bytes())
+    }
+
+    /// Sends the beginning of a request, and dies.
+    pub fn tear(&self, beginning: &[u8]) {
+        drop(self.open(beginning));
+    }
+
+    /// Sends the beginning of a request; what is returned keeps its connection open.
+    pub fn open(&self, beginning: &[u8]) -> OpenSnapshot {
+        let mut wire = self.connect().expect("somebody listens");
+        // Refused early, it may be closed already.
+        let _ = wire.write_all(beginning);
+        OpenSnapshot(wire)
+    }
+
+    /// Sends a beginning and `part` so many times, stands still for a while, and dies.
+    pub fn tear_slowly(&self, beginning: &[u8], part: &[u8], times: usize, still: std::time::Duration) {
+        let mut wire = self.connect().expect("somebody listens");
+        let _ = wire.write_all(beginning);
+        let _ = (0..times).try_for_each(|_| wire.write_all(part));
+        std::thread::sleep(still);
     }
 
     /// A whole snapshot, in chunks as it comes.
