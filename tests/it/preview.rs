@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Ext, Redis, Running, Schema, get};
+use crate::harness::{DEADLINE, Ext, Redis, Running, Schema, get};
 
 const CARD: &str = "application/vnd.ralphext.card+json";
 
@@ -86,6 +86,18 @@ fn a_sample_takes_the_place_of_the_source() {
     // The source itself fails.
     ext.verb(&["preview"]).expect(3).says(&["exit status 9"]);
     ext.verb(&["preview", "--sample", "nowhere.json"]).expect(2).says(&["nowhere.json", "hint"]);
+}
+
+#[test]
+fn a_sample_of_the_sources_data_is_mapped() {
+    let ext = ext();
+    let config = fs::read_to_string(ext.config()).expect("the configuration");
+    let map = "[source.map]\nid = \"/asset\"\n[source.map.card]\ntitle = \"Alerts of {/host}\"\n";
+    ext.write("mapped.toml", &format!("{config}source.items = \"/data\"\n{map}"));
+    ext.write("sample.json", "{\"data\": [\n  {\"asset\": 7, \"host\": \"a\"},\n  {\"asset\": 8, \"host\": \"b\"}\n]}");
+    let mut command = ext.bare(&["-c", "mapped.toml", "preview", "8", "--sample", "sample.json"]);
+    let outcome = Running::spawn(&mut command, None).finish(DEADLINE).expect(0);
+    assert!(outcome.stdout.contains("Alerts of b"), "{outcome}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod html;
 mod sample;
 mod terminal;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{
     Exit, Failure,
@@ -57,23 +57,38 @@ async fn look(globals: &Globals, args: &args::Preview) -> Result<Looked, Failure
     if let Some(dir) = settings.render.template_file.as_ref().and_then(|path| path.parent()) {
         files.push(dir.to_owned());
     }
+    let id = id.as_deref();
     let preview = if let Some(path) = &args.sample {
-        let records = sample::records(path, id.as_deref())?;
         files.push(path.clone());
-        preview_sample(&settings, &path.display().to_string(), &records, id.as_deref())
+        of_sample(&settings, path, id).await?
     } else {
         if settings.source.kind == SourceKind::Push {
             let hint = "take a record from a file: --sample record.json";
             return Err(Failure::new(Exit::Usage, "a push source cannot be asked for its objects", hint));
         }
         files.extend(settings.source.path.clone());
-        files.extend(
-            settings.source.command.iter().map(PathBuf::from).filter(|path| path.is_absolute() && path.is_file()),
-        );
-        let mut source = app::source_once(&settings).await?;
-        preview_one(&settings, source.as_mut(), id.as_deref()).await
+        let programs = settings.source.command.iter().map(PathBuf::from);
+        files.extend(programs.filter(|path| path.is_absolute() && path.is_file()));
+        preview_one(&settings, app::source_once(&settings).await?.as_mut(), id).await
     };
     Ok(Looked { settings, files, preview })
+}
+
+/// What a sample gives: records as they are, or what the service makes of its source's data.
+async fn of_sample(settings: &Settings, path: &Path, id: Option<&str>) -> Result<Preview, Failure> {
+    let is_pipe = path == Path::new("-");
+    let mut sampled = settings.clone();
+    let source = &mut sampled.source;
+    source.kind = if is_pipe { SourceKind::Stdin } else { SourceKind::File };
+    source.path = (!is_pipe).then(|| path.to_owned());
+    if settings.source.map.is_some() {
+        return Ok(preview_one(&sampled, app::source_once(&sampled).await?.as_mut(), id).await);
+    }
+    let records = sample::records(path, id)?;
+    if settings.identity.is_on() && !is_pipe && records.iter().any(|record| record.contains("\"match\"")) {
+        return Ok(preview_one(&sampled, app::source_once(&sampled).await?.as_mut(), id).await);
+    }
+    Ok(preview_sample(settings, &path.display().to_string(), &records, id))
 }
 
 /// The service and the object that are meant.
