@@ -6,6 +6,7 @@ use std::{cell::Cell, sync::Arc};
 use tracing::debug;
 
 use super::{
+    failing::Failing,
     faults::Faults,
     intake::{Intake, Taken},
     ledger::{Ledger, TICK_MS, Tick},
@@ -72,6 +73,7 @@ pub struct Handler {
     intake: Intake,
     /// What the sanitiser took out of the content that is being handled.
     removed_markup: Removed,
+    failing: Failing,
     max_content: usize,
     max_binary: usize,
     max_total: u64,
@@ -103,6 +105,7 @@ impl Handler {
             sealer,
             intake: Intake::new(settings),
             removed_markup: Removed::default(),
+            failing: Failing::default(),
             max_content: settings.limits.max_content.as_usize(),
             max_binary: settings.limits.max_binary.as_usize(),
             max_total: settings.limits.max_total.bytes(),
@@ -165,6 +168,10 @@ impl Handler {
                 continue;
             }
             let place = || Place { origin: origin.clone(), line: span.line };
+            if let Some((id, fault)) = self.failing.get(raw) {
+                self.fault(&place(), id.as_deref(), &fault);
+                continue;
+            }
             let same = Cell::new(None);
             let known = |id: &str| {
                 same.set(self.ledger.find(id).filter(|slot| self.ledger.is_same_raw(*slot, raw)));
@@ -190,7 +197,10 @@ impl Handler {
                 Ok(Taken::Begin) => self.begin_snapshot(),
                 Ok(Taken::End) => self.ended = true,
                 Ok(Taken::Heartbeat) => {}
-                Err(bad) => self.fault(&place(), bad.id.as_deref(), &bad.fault),
+                Err(bad) => {
+                    self.failing.keep(raw, &bad);
+                    self.fault(&place(), bad.id.as_deref(), &bad.fault);
+                }
             }
         }
     }

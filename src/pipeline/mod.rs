@@ -7,6 +7,7 @@
 mod asked;
 mod backoff;
 mod engine;
+mod failing;
 mod faults;
 mod findings;
 mod guard;

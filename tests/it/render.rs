@@ -128,3 +128,22 @@ fn names_that_a_record_lacks_are_told_by_test() {
     let told = ext.set("render.strict", true).verb(&["test"]).expect(1);
     assert!(told.stdout.contains("warranty") && told.stdout.contains("default("), "{told}");
 }
+
+#[test]
+fn what_fails_stays_failed_and_comes_back_when_it_is_mended() {
+    let redis = Redis::start();
+    let ext = Ext::brisk(&redis).set("render.template", TEMPLATE).set("limits.max_failed", "90%");
+    let record = |at: serde_json::Value| json!({"id": 1, "content": {"host": "h", "at": at}});
+    let good = json!({"id": 2, "content": {"host": "h", "at": 0}});
+    ext.source(&[record(json!("soon")), good.clone()]);
+    let mut sidecar = ext.run();
+    sidecar.wait_for_metric("ralphext_object_faults_total", &[("kind", "render")], |n| n >= 3.0);
+    assert_eq!(sidecar.scrape().value("ralphext_failed_objects", &[]), 1.0);
+    assert_eq!(sidecar.log().matches("soon is no point in time"), 1, "told once");
+    ext.source(&[record(json!(0)), good.clone()]);
+    sidecar.wait_for_metric("ralphext_failed_objects", &[], |n| n == 0.0);
+    ext.source(&[record(json!("soon")), good]);
+    sidecar.wait_for_metric("ralphext_failed_objects", &[], |n| n == 1.0);
+    assert!(redis.object("hwinfo", "1").text().contains("1970-01-01"), "its last good content stays");
+    sidecar.stop().expect(0);
+}
