@@ -62,6 +62,21 @@ pub fn source(settings: &Settings, watch: bool) -> Result<Box<dyn Source>, Sourc
     Ok(mapped(sources::build(&settings.source, &settings.limits, &options)?, settings))
 }
 
+/// What the source of a service is, for people; it is built, and nothing is started.
+///
+/// # Errors
+/// When the settings make no source.
+pub fn describe(settings: &Settings) -> Result<String, SourceError> {
+    if settings.source.kind != SourceKind::Push {
+        return source(settings, false).map(|source| source.describe());
+    }
+    let address = settings
+        .source
+        .push_address(settings.name())
+        .map_err(|why| SourceError::Settings { problem: format!("source.listen: {why}"), hint: LISTEN_HINT })?;
+    Ok(format!("push {address}"))
+}
+
 /// Whether the template of a service compiles, with all that it includes.
 ///
 /// # Errors
@@ -131,14 +146,17 @@ pub async fn run(all: Vec<Settings>, stop: watch::Receiver<bool>) -> Result<(), 
     Ok(())
 }
 
+/// What `source.listen` may be.
+const LISTEN_HINT: &str = "write \"unix:/run/ralphext/push.sock\", or \"127.0.0.1:9783\"";
+
 type PushEnd = (Box<dyn Source>, Option<(Listener, Inbox)>);
 
 /// A source that others push to: bound, and not served yet.
 async fn push_source(settings: &Settings) -> Result<PushEnd, AppError> {
-    let address = settings.source.push_address(settings.name()).map_err(|why| SourceError::Settings {
-        problem: format!("source.listen: {why}"),
-        hint: "write \"unix:/run/ralphext/push.sock\", or \"127.0.0.1:9783\"",
-    })?;
+    let address = settings
+        .source
+        .push_address(settings.name())
+        .map_err(|why| SourceError::Settings { problem: format!("source.listen: {why}"), hint: LISTEN_HINT })?;
     let listener = Listener::bind_push(&address).await?;
     let (inbox, source) = sources::push(listener.address().to_owned(), &settings.limits);
     Ok((Box::new(source), Some((listener, inbox))))

@@ -43,8 +43,7 @@ pub fn check(globals: &Globals, args: &Check) -> Result<Exit, Failure> {
 
 fn one(settings: &Settings, connect: bool) -> Result<Checked, Failure> {
     app::check_template(settings)?;
-    let source =
-        app::block_on(async { app::source(settings, false).map(|s| s.describe()) }).map_err(super::run::system)??;
+    let source = app::block_on(async { app::describe(settings) }).map_err(super::run::system)??;
     let redis = match connect {
         true => Some(probe(&Target::new(&settings.redis)?, settings, target::now_ms())?),
         false => None,

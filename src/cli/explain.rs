@@ -80,7 +80,7 @@ pub fn explain(globals: &Globals, args: &Object) -> Result<Exit, Failure> {
 fn configured(globals: &Globals, service: &str) -> Option<String> {
     let all = target::services(globals).ok()?;
     let settings = all.iter().find(|s| s.name().as_str() == service)?;
-    app::block_on(async { app::source(settings, false).map(|s| s.describe()) }).ok()?.ok()
+    app::block_on(async { app::describe(settings) }).ok()?.ok()
 }
 
 /// State in a word, and what the last pass did with the object and why.

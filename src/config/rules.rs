@@ -7,6 +7,7 @@ mod redis;
 mod render;
 mod source;
 mod sql;
+mod table;
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -43,6 +44,7 @@ impl<'a> Rules<'a> {
         rules.redis();
         rules.source();
         rules.sql();
+        rules.table();
         rules.identity();
         rules.map();
         rules.content();

@@ -29,6 +29,7 @@ mod shutdown;
 mod source;
 mod sql;
 mod sql_url;
+mod table;
 mod tls;
 mod values;
 mod verify;
@@ -67,6 +68,7 @@ pub use self::{
     source::{PushAddress, Source, SourceKind},
     sql::Sql,
     sql_url::{SqlEngine, SqlUrl},
+    table::{Table, TableFormat},
     tls::Tls,
     values::{HumanDuration, Percent, Size, ValueError},
     verify::Verify,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Dura
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Absent, Empty, Http, HumanDuration, Map, Secret, Sql};
+use super::{Absent, Empty, Http, HumanDuration, Map, Secret, Sql, Table};
 use crate::model::ServiceName;
 
 /// How long an `exec` source may run where `source.timeout` is not set.
@@ -75,6 +75,8 @@ pub struct Source {
     pub absent: Absent,
     /// The card of an object without data, with `absent = "empty"`.
     pub empty: Empty,
+    /// For `file`: how a file of rows and columns is read. Files named `.csv`, `.tsv`, `.xlsx` and `.ods` need none.
+    pub table: Option<Table>,
     /// For `http`: the server and how it is asked.
     pub http: Option<Http>,
     /// For `sql`: the database and the query.
@@ -160,6 +162,7 @@ impl Default for Source {
             token: None,
             token_file: None,
             items: None,
+            table: None,
             absent: Absent::default(),
             empty: Empty::default(),
             http: None,

@@ -109,6 +109,16 @@ pub enum SourceError {
         /// What to do.
         hint: &'static str,
     },
+    /// A file that is no table, or not the one that is wanted.
+    #[error("{} {problem}\nhint: {hint}", .path.display())]
+    Table {
+        /// The file.
+        path: PathBuf,
+        /// What it is or has instead.
+        problem: String,
+        /// What to do.
+        hint: &'static str,
+    },
     /// A server did not answer as it should.
     #[error("{problem}\nhint: {hint}")]
     Http {
@@ -132,7 +142,7 @@ pub enum SourceError {
 
 impl SourceError {
     /// Every word that [`SourceError::kind`] may give.
-    pub const KINDS: [&str; 13] = [
+    pub const KINDS: [&str; 14] = [
         "settings",
         "spawn",
         "exit",
@@ -143,6 +153,7 @@ impl SourceError {
         "nothing",
         "no_items",
         "http",
+        "table",
         "database",
         "mapping",
         "closed",
@@ -161,6 +172,7 @@ impl SourceError {
             Self::Nothing { .. } => "nothing",
             Self::NoItems { .. } => "no_items",
             Self::Http { .. } => "http",
+            Self::Table { .. } => "table",
             Self::Database { kind, .. } => kind,
             Self::Mapping { .. } => "mapping",
             Self::Closed => "closed",

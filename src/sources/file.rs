@@ -13,6 +13,7 @@ use super::{
     cut::{Cutter, Forms},
     directory,
     pump::{self, Outlet},
+    table::Table,
     watch::Watch,
 };
 use crate::{model::Ending, settings};
@@ -22,6 +23,7 @@ pub(super) struct File {
     path: PathBuf,
     max_line: usize,
     forms: Forms,
+    table: Option<Table>,
     watch: Option<Watch>,
 }
 
@@ -34,7 +36,8 @@ impl File {
             });
         };
         let watch = watch.then(|| Watch::new(path)).flatten();
-        Ok(Self { path: path.clone(), max_line, forms: Forms::of(settings.items.as_deref()), watch })
+        let (forms, table) = (Forms::of(settings.items.as_deref()), Table::of(settings, path, max_line));
+        Ok(Self { path: path.clone(), max_line, forms, table, watch })
     }
 
     async fn read(&mut self, sink: &Sink) -> Result<Ending, SourceError> {
@@ -44,7 +47,12 @@ impl File {
         }
         let (path, max_line, forms) = (self.path.clone(), self.max_line, self.forms.clone());
         let what = self.path.display().to_string();
-        let ending = pump::on_thread(sink, &what, move |outlet| read(&path, max_line, forms, outlet)).await?;
+        let table = self.table.clone();
+        let job = move |outlet: &Outlet| match table {
+            Some(table) => table.read(outlet),
+            None => read(&path, max_line, forms, outlet),
+        };
+        let ending = pump::on_thread(sink, &what, job).await?;
         if ending == Ending::Complete && self.watch.as_ref().is_some_and(Watch::is_being_written) {
             tracing::debug!(path = %self.path.display(), "somebody is writing the file: not taken for complete");
             return Ok(Ending::Open);
@@ -102,7 +110,7 @@ fn read(path: &Path, max_line: usize, forms: Forms, outlet: &Outlet) -> Result<E
     }
 }
 
-fn missing_or(path: &Path, cause: io::Error) -> SourceError {
+pub(super) fn missing_or(path: &Path, cause: io::Error) -> SourceError {
     if cause.kind() == io::ErrorKind::NotFound {
         let hint = "check source.path; nothing is removed while it is missing, and it is taken as soon as it is there";
         return SourceError::Missing { path: path.to_owned(), hint };

@@ -33,6 +33,7 @@ mod sql;
 mod stderr;
 mod stdin;
 mod stream;
+mod table;
 #[cfg(test)]
 mod tests;
 mod watch;

@@ -64,3 +64,19 @@ fn the_example_of_identity() {
     outcome.counts(&[("written", 1), ("unmatched", 0)]);
     assert_eq!(redis.objects("load").into_keys().collect::<Vec<_>>(), ["4711"]);
 }
+
+#[test]
+fn the_example_of_tables() {
+    let blocks = example("sources.md", "tables");
+    let [(_, config), (_, csv)] = blocks.as_slice() else { panic!("{blocks:?}") };
+    let redis = Redis::start();
+    let ext = Ext::at(&redis.url());
+    ext.write("locations.csv", csv);
+    ext.write(
+        "example.toml",
+        &format!("{config}\n[source.table]\nsettle = \"0s\"\n[redis]\nurl = \"{}\"\n", redis.url()),
+    );
+    let mut command = ext.bare(&["-c", "example.toml", "--output", "json", "once"]);
+    Running::spawn(&mut command, None).finish(DEADLINE).expect(0).counts(&[("written", 2), ("failed", 0)]);
+    assert_eq!(redis.object("location", "4711").content()["street"], "Żwirki i Wigury");
+}

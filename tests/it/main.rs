@@ -59,8 +59,12 @@ mod content;
 mod docs_content;
 /// The examples of docs/sources.md.
 mod docs_sources;
+/// Each example, by the one command of its README.
+mod examples;
 /// Templates, and what one bad object costs others.
 mod render;
+/// CSV and spreadsheets.
+mod tables;
 /// The public lists of cross-site scripting.
 mod xss;
 

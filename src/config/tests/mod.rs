@@ -5,6 +5,7 @@ mod http;
 mod identity;
 mod messages;
 mod sql;
+mod table;
 
 use std::{fs, path::Path, time::Duration};
 
@@ -239,6 +240,7 @@ fn every_key_in_every_format() {
         "source.listen",
         "source.spool",
         "source.sql",
+        "source.table",
         "source.token",
         "source.token_file",
     ];

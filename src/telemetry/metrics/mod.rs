@@ -210,7 +210,8 @@ catalogue! {
     /// Failures of the source as a whole, by kind; `nothing` is a source that said nothing at all, `silent` a stream that
     /// did not speak for `source.expect_every`.
     source_failures: By<Counter> = "ralphext_source_failures_total", "kind" in &[
-        "settings", "spawn", "exit", "timed_out", "missing", "io", "truncated", "nothing", "no_items", "http", "database",
+        "settings", "spawn", "exit", "timed_out", "missing", "io", "truncated", "nothing", "no_items", "http", "table",
+        "mapping", "database",
         "closed", "silent",
     ];
     /// 1 while the source is left alone for `source.breaker_pause` between two tries, as it failed too often in a row.

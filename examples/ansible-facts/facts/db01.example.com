@@ -1,0 +1,1 @@
+{"ansible_facts": {"ansible_fqdn": "db01.example.com", "ansible_product_serial": "SN-db01", "ansible_processor": ["0", "GenuineIntel", "EPYC"], "ansible_memtotal_mb": 262144, "ansible_distribution": "Debian", "ansible_distribution_version": "12.9", "ansible_date_time": {"iso8601": "2026-11-25T06:00:00Z"}}, "changed": false}

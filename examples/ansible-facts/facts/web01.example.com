@@ -1,0 +1,1 @@
+{"ansible_facts": {"ansible_fqdn": "web01.example.com", "ansible_product_serial": "SN-web01", "ansible_processor": ["0", "GenuineIntel", "Xeon"], "ansible_memtotal_mb": 65536, "ansible_distribution": "Debian", "ansible_distribution_version": "12.9", "ansible_date_time": {"iso8601": "2026-11-25T06:00:00Z"}}, "changed": false}

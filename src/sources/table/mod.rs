@@ -1,0 +1,148 @@
+//! Files of rows and columns, CSV and spreadsheets, as records or items. It must not know what a column means.
+
+mod csv;
+mod decode;
+mod sheet;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+    time::{Duration, SystemTime},
+};
+
+use super::{
+    SourceError,
+    file::{Stamp, missing_or},
+    pump::Outlet,
+    rows::{Cell, Layout, Rows},
+};
+use crate::{
+    model::{Ending, Fault, FaultKind, Fetched, Place},
+    settings::{self, TableFormat},
+};
+
+/// How often a file that is being saved is looked at again before it is left to the next pass.
+const LOOKS: u32 = 30;
+
+/// A file to read, and how.
+#[derive(Debug, Clone)]
+pub(super) struct Table {
+    path: PathBuf,
+    format: TableFormat,
+    settings: settings::Table,
+    is_mapped: bool,
+    max_line: usize,
+}
+
+impl Table {
+    /// The table that `source` is about; none where its file is none.
+    pub(super) fn of(source: &settings::Source, path: &Path, max_line: usize) -> Option<Self> {
+        let settings = source.table.clone().unwrap_or_default();
+        let format = settings.format_of(path)?;
+        Some(Self { path: path.to_owned(), format, settings, is_mapped: source.map.is_some(), max_line })
+    }
+
+    /// Reads it whole; complete, if it did not change meanwhile.
+    pub(super) fn read(&self, outlet: &Outlet) -> Result<Ending, SourceError> {
+        let before = self.settled()?;
+        let shown: Arc<str> = Arc::from(self.path.display().to_string());
+        let out = Out { outlet, table: self, origin: shown, rows: None, columns: 0 };
+        match self.format {
+            TableFormat::Csv => csv::read(self, out)?,
+            TableFormat::Xlsx | TableFormat::Ods => sheet::read(self, out)?,
+        }
+        Ok(if self.stamp()? == before { Ending::Complete } else { Ending::Open })
+    }
+
+    /// Waits until nobody has changed the file for `source.table.settle`.
+    fn settled(&self) -> Result<Stamp, SourceError> {
+        let settle = self.settings.settle.0;
+        for _ in 0..LOOKS {
+            let meta = fs::metadata(&self.path).map_err(|e| missing_or(&self.path, e))?;
+            let age = meta.modified().ok().and_then(|at| SystemTime::now().duration_since(at).ok());
+            // A time to come is none that one could wait for.
+            let left = settle.saturating_sub(age.unwrap_or(settle));
+            if left.is_zero() {
+                return Ok(Stamp::of(&meta));
+            }
+            thread::sleep(left.max(Duration::from_millis(10)));
+        }
+        Err(self.wrong("is changed all the time", "save it under another name and rename it when it is whole"))
+    }
+
+    fn stamp(&self) -> Result<Stamp, SourceError> {
+        Ok(Stamp::of(&fs::metadata(&self.path).map_err(|e| missing_or(&self.path, e))?))
+    }
+
+    fn wrong(&self, problem: impl std::fmt::Display, hint: &'static str) -> SourceError {
+        SourceError::Table { path: self.path.clone(), problem: problem.to_string(), hint }
+    }
+
+    fn io(&self, cause: io::Error) -> SourceError {
+        SourceError::io(self.path.display().to_string(), cause)
+    }
+}
+
+/// Takes the rows of a table, the columns' names first.
+struct Out<'a> {
+    outlet: &'a Outlet,
+    table: &'a Table,
+    origin: Arc<str>,
+    rows: Option<Rows>,
+    columns: usize,
+}
+
+impl Out<'_> {
+    /// The names of the columns; those without a name at the end do not count.
+    fn header(&mut self, names: &[String]) -> Result<(), SourceError> {
+        let names: Vec<&str> = names.iter().map(|name| name.trim()).collect();
+        let count = names.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1);
+        let names = &names[..count];
+        let table = self.table;
+        let layout = match table.is_mapped {
+            true => Layout::raw(names)?,
+            false => Layout::records(names, &table.settings.matching)?,
+        };
+        self.columns = count;
+        self.rows = Some(Rows::new(self.origin.clone(), layout, table.max_line));
+        Ok(())
+    }
+
+    /// One row, which stands at `line`. One without anything in it is none.
+    fn row(&mut self, line: u64, cells: &[Cell<'_>]) -> Result<(), SourceError> {
+        let is_empty = |cell: &Cell<'_>| *cell == Cell::Null;
+        if cells.iter().all(is_empty) {
+            return Ok(());
+        }
+        let Some(rows) = &mut self.rows else { return Ok(()) };
+        if cells.iter().skip(self.columns).all(is_empty) {
+            rows.push(line, &cells[..cells.len().min(self.columns)]);
+        } else {
+            rows.flush();
+            let reason = format!("it has {} cells, and {} columns have a name", cells.len(), self.columns);
+            let (place, fault) = (Place { origin: self.origin.clone(), line }, Fault::new(FaultKind::BadField, reason));
+            drain(rows, self.outlet)?;
+            self.outlet.send(Fetched::Broken { place, id: None, fault })?;
+        }
+        drain(rows, self.outlet)
+    }
+
+    /// The last row was there.
+    fn end(mut self) -> Result<(), SourceError> {
+        let Some(rows) = &mut self.rows else {
+            let hint = "its first row names the columns (source.table.header_row); an empty file is no answer";
+            return Err(self.table.wrong("has no row with the names of columns", hint));
+        };
+        rows.flush();
+        drain(rows, self.outlet)
+    }
+}
+
+fn drain(rows: &mut Rows, outlet: &Outlet) -> Result<(), SourceError> {
+    while let Some(item) = rows.pop() {
+        outlet.send(item)?;
+    }
+    Ok(())
+}
