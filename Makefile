@@ -8,13 +8,16 @@ BINARY := $(TARGET_DIR)/release/ralphext
 SHELL_SCRIPTS = scripts/*.sh .ci/run $(wildcard examples/*/*.sh)
 
 .DEFAULT_GOAL := build
-.PHONY: setup build release test test-all soak lint demo bench bench-quick fuzz generate clean help
+.PHONY: setup build dist release test test-all soak lint demo bench bench-quick fuzz generate clean help
 
 setup: ## install what is missing on this machine: a C compiler, a Redis server and its client
 	@scripts/setup.sh
 
 build: ## build the debug binary
 	$(CARGO) build --locked
+
+dist: ## build what is released into dist/: a tarball, a wheel for pip, their sums (ARGS=--out DIR)
+	@scripts/dist.sh $(ARGS)
 
 release: ## build the release binary
 	$(CARGO) build --release --locked

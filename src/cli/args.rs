@@ -94,6 +94,10 @@ pub enum Verb {
     Check(Check),
     /// Run the source once and show its first records as they would be taken; needs no Redis
     Test(Test),
+    /// Explain what is wrong with a sample of records, line by line; exit code 1 when anything is
+    Lint(Lint),
+    /// Begin an extension: a directory with configuration, sample, test, image and CI
+    Init(super::init::Init),
     /// Show one object as people will see it, on the terminal or as a page; needs no Redis
     Preview(Preview),
     /// Tell how the configured services are doing
@@ -188,6 +192,13 @@ pub struct Preview {
     /// Show it again when configuration, template or sample are saved; with --open the page reloads itself
     #[arg(long)]
     pub watch: bool,
+}
+
+/// See [`Verb::Lint`].
+#[derive(Debug, Args)]
+pub struct Lint {
+    /// The sample: one record a line, or one JSON array. Default, or `-`: standard input
+    pub file: Option<PathBuf>,
 }
 
 /// One object.

@@ -11,6 +11,8 @@ mod exit;
 mod explain;
 mod generate;
 mod get;
+mod init;
+mod lint;
 mod ls;
 mod once;
 mod output;
@@ -59,6 +61,8 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Verb::Once(args) => once::once(&globals, &args),
         Verb::Check(args) => check::check(&globals, &args),
         Verb::Test(args) => test::test(&globals, &args),
+        Verb::Lint(args) => lint::lint(&globals, &args),
+        Verb::Init(args) => init::init(&args),
         Verb::Preview(args) => preview::preview(&globals, &args),
         Verb::Unmatched(args) => unmatched::unmatched(&globals, &args),
         Verb::Status => status::status(&globals),

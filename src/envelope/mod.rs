@@ -15,6 +15,7 @@ mod open;
 mod probe;
 mod scan;
 mod seal;
+mod spans;
 mod stamp;
 
 pub use canonical::{Canonicaliser, MAX_DEPTH, canonical_string};
@@ -28,6 +29,7 @@ pub use inspect::Inspector;
 pub use open::{Envelope, OpenError, envelope_schema, open, verify_hash};
 pub use probe::probe;
 pub use seal::{ENVELOPE_SCHEMA, HEAD_MAX, Sealer};
+pub use spans::{Inside, Spot, spots};
 
 #[cfg(test)]
 mod tests;

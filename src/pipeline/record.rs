@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::model::{ContentType, Fault, FaultKind, ObjectId};
 
-const FIELDS: [&str; 8] = ["id", "content", "content_type", "deleted", "match", "begin", "end", "heartbeat"];
+pub(super) const FIELDS: [&str; 8] = ["id", "content", "content_type", "deleted", "match", "begin", "end", "heartbeat"];
 
 /// A record as it stands on its line.
 #[derive(Debug, Deserialize)]
@@ -178,7 +178,7 @@ fn mixed() -> BadRecord {
     BadRecord { id: None, fault: Fault::new(FaultKind::BadField, reason) }
 }
 
-fn read_id(raw: &str) -> Result<Cow<'_, str>, BadRecord> {
+pub(super) fn read_id(raw: &str) -> Result<Cow<'_, str>, BadRecord> {
     let bad = |reason: String| BadRecord { id: None, fault: Fault::new(FaultKind::BadId, reason) };
     let id: Cow<'_, str> = if raw.starts_with('"') {
         let inner = &raw[1..raw.len() - 1];
@@ -213,15 +213,20 @@ fn refused(text: &str, error: &serde_json::Error) -> Fault {
         return Fault::new(FaultKind::NotJson, format!("no JSON object: {}", shorten(text)));
     }
     if let Some(field) = what.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next()) {
-        let near = FIELDS.iter().max_by(|a, b| strsim::jaro(a, field).total_cmp(&strsim::jaro(b, field)));
-        let hint = near.filter(|n| strsim::jaro(n, field) > 0.7);
-        let hint = hint.map_or_else(|| "data belongs in `content`".to_owned(), |n| format!("did you mean `{n}`?"));
+        let hint = nearest(field, &FIELDS)
+            .map_or_else(|| "data belongs in `content`".to_owned(), |n| format!("did you mean `{n}`?"));
         return Fault::new(FaultKind::BadField, format!("unknown field `{}`; {hint}", shorten(field)));
     }
     Fault::new(FaultKind::BadField, what.to_owned())
 }
 
-fn shorten(text: &str) -> String {
+/// The one of `names` that `word` may have been meant to be.
+pub(super) fn nearest<'a>(word: &str, names: &[&'a str]) -> Option<&'a str> {
+    let near = names.iter().max_by(|a, b| strsim::jaro(a, word).total_cmp(&strsim::jaro(b, word)));
+    near.filter(|n| strsim::jaro(n, word) > 0.7).copied()
+}
+
+pub(super) fn shorten(text: &str) -> String {
     match text.char_indices().nth(60) {
         Some((at, _)) => format!("{}...", &text[..at]),
         None => text.to_owned(),

@@ -100,6 +100,10 @@ mod cli_config;
 mod cli_dry;
 /// `get`, `ls`, `explain`, `status`: looking at what is there.
 mod cli_look;
+/// A new extension passes its own test.
+mod init;
+/// What is wrong with a sample, line by line.
+mod lint;
 /// `preview`: one object, as people will see it.
 mod preview;
 

@@ -3,5 +3,7 @@
 
 /// What a real browser makes of it.
 mod browser;
+/// Tarball and wheel.
+mod dist;
 /// PostgreSQL and MariaDB as sources.
 mod sql;

@@ -1,0 +1,25 @@
+#!/bin/sh
+# Builds what is released: dist/ with a tarball, a wheel and their SHA-256 sums. The binary is static where that links,
+# so it runs on every Linux of its machine; RALPHEXT_BIN packs one that is built already.
+#
+#   scripts/dist.sh [--out DIR]
+set -eu
+here=$(cd "$(dirname "$0")/.." && pwd)
+binary=${RALPHEXT_BIN-}
+if [ -z "$binary" ]; then
+  target=$(rustc -vV | sed -n 's/^host: //p')
+  case "$target" in
+  *-linux-gnu) ;;
+  *)
+    printf 'dist: error: there are no releases for %s\nhint: build from source: cargo build --release\n' "$target" >&2
+    exit 1
+    ;;
+  esac
+  # A directory of its own: other flags would build everything anew in the usual one, each time.
+  CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$here/target}/dist
+  export CARGO_TARGET_DIR
+  RUSTFLAGS="${RUSTFLAGS-} -C target-feature=+crt-static --remap-path-prefix=$here=/ralphext" \
+    cargo build --release --locked --manifest-path "$here/Cargo.toml" --target "$target"
+  binary=$CARGO_TARGET_DIR/$target/release/ralphext
+fi
+exec python3 "$here/scripts/dist.py" "$binary" "$@"
