@@ -65,7 +65,7 @@ fn the_configuration_counts() {
         "y".repeat(300)
     );
     let outcome = ext.pipe(&["-o", "json", "lint"], &sample).expect(1);
-    let expected = [(1, 28, "/content/title", "bad_type"), (2, 18, "/content", "too_large")];
+    let expected = [(1, 28, "/content/title", "bad_type"), (2, 19, "/content", "too_large")];
     let expected: Vec<_> = expected.iter().map(|(l, c, p, k)| (*l, *c, (*p).to_owned(), (*k).to_owned())).collect();
     assert_eq!(problems(&outcome), expected, "{outcome}");
     bare(&ext, &["lint"], &sample).expect(0);

@@ -185,7 +185,7 @@ mod tests {
             "Index(1)] invalid type",
             "missing field `value`",
             "it has 201 characters",
-            "must be text",
+            "Name(\"value\")] it must be text",
             "Name(\"link\")]",
             "unknown field `lnk`",
             "it has 1 cells",

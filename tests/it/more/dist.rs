@@ -32,7 +32,8 @@ fn file_ending(folder: &Path, ending: &str) -> PathBuf {
 /// The oldest and newest Python 3 of pyenv, where there is one, and the system's.
 fn pythons() -> Vec<String> {
     let mut found = vec!["python3".to_owned()];
-    let home = std::env::var("PYENV_ROOT").unwrap_or_else(|_| format!("{}/.pyenv", std::env::var("HOME").unwrap_or_default()));
+    let home =
+        std::env::var("PYENV_ROOT").unwrap_or_else(|_| format!("{}/.pyenv", std::env::var("HOME").unwrap_or_default()));
     let versions = fs::read_dir(format!("{home}/versions")).into_iter().flatten().flatten();
     let mut minors: Vec<(u32, String)> = versions
         .filter_map(|entry| {
@@ -87,12 +88,17 @@ fn the_same_input_gives_the_same_bytes_and_sums() {
     pack("python3", &one);
     pack("python3", &two);
     for ending in [".whl", ".tar.gz", "SHA256SUMS"] {
-        let same = fs::read(file_ending(&one, ending)).expect("one") == fs::read(file_ending(&two, ending)).expect("two");
+        let same =
+            fs::read(file_ending(&one, ending)).expect("one") == fs::read(file_ending(&two, ending)).expect("two");
         assert!(same, "{ending} differs");
     }
     run(Command::new("sha256sum").args(["--check", "--strict", "SHA256SUMS"]).current_dir(&one));
-    let listed = run(Command::new("tar").args(["--list", "--verbose", "--numeric-owner", "--file"]).arg(file_ending(&one, ".tar.gz")));
-    for name in ["/ralphext\n", "/LICENSE", "/README.md", "/schemas/record.v1.schema.json", "/completions/ralphext.bash"] {
+    let listed = run(Command::new("tar")
+        .args(["--list", "--verbose", "--numeric-owner", "--file"])
+        .arg(file_ending(&one, ".tar.gz")));
+    for name in
+        ["/ralphext\n", "/LICENSE", "/README.md", "/schemas/record.v1.schema.json", "/completions/ralphext.bash"]
+    {
         assert!(listed.contains(name), "{name}: {listed}");
     }
     assert!(listed.lines().all(|line| line.split_whitespace().nth(1) == Some("0/0")), "{listed}");
