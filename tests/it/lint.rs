@@ -68,7 +68,8 @@ fn the_configuration_counts() {
     let expected = [(1, 28, "/content/title", "bad_type"), (2, 19, "/content", "too_large")];
     let expected: Vec<_> = expected.iter().map(|(l, c, p, k)| (*l, *c, (*p).to_owned(), (*k).to_owned())).collect();
     assert_eq!(problems(&outcome), expected, "{outcome}");
-    bare(&ext, &["lint"], &sample).expect(0);
+    // A fresh directory, which has no configuration.
+    bare(&Ext::at(&Redis::nowhere()), &["lint"], &sample).expect(0);
 }
 
 /// Whatever `test` refuses is a problem, and the other way round.

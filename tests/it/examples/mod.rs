@@ -1,5 +1,7 @@
 //! Each example: one command from its README to keys in Redis.
 
+mod outprint;
+
 use std::{fs, path::Path, process::Command};
 
 use serde_json::{Value, json};
