@@ -67,8 +67,10 @@ pub fn source(settings: &Settings, watch: bool) -> Result<Box<dyn Source>, Sourc
 /// # Errors
 /// When the settings make no source.
 pub fn describe(settings: &Settings) -> Result<String, SourceError> {
-    if settings.source.kind != SourceKind::Push {
-        return source(settings, false).map(|source| source.describe());
+    match settings.source.kind {
+        SourceKind::Push => {}
+        SourceKind::Events => return sources::Events::new(settings).map(|source| source.describe()),
+        _ => return source(settings, false).map(|source| source.describe()),
     }
     let address = settings
         .source
@@ -101,6 +103,7 @@ pub async fn run(all: Vec<Settings>, stop: watch::Receiver<bool>) -> Result<(), 
     for settings in all {
         let (source, push) = match settings.source.kind {
             SourceKind::Push => push_source(&settings).await?,
+            SourceKind::Events => (mapped(Box::new(sources::Events::new(&settings)?), &settings), None),
             _ => (source(&settings, true)?, None),
         };
         let source = resolved(source, &settings, inventories.of(&settings)?);

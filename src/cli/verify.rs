@@ -102,6 +102,7 @@ fn chosen(mut all: Vec<Settings>, name: Option<&str>) -> Result<Vec<Settings>, F
 fn unasked(settings: &Settings, with_input: bool) -> Option<&'static str> {
     match settings.source.kind {
         SourceKind::Stream => Some("a \"stream\" cannot be asked again"),
+        SourceKind::Events => Some("entries of a stream are read once"),
         SourceKind::Push => Some("what was pushed cannot be asked for again"),
         SourceKind::Stdin if !with_input => Some("standard input is read with --source stdin only"),
         _ => None,

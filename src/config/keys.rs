@@ -276,7 +276,7 @@ mod tests {
         assert_eq!(kind("limits.max_content"), Kind::Size);
         assert_eq!(kind("admin.listen"), Kind::Listen);
         assert!(
-            matches!(kind("source.kind"), Kind::Word(words) if words == ["file", "exec", "stream", "push", "stdin", "http", "sql"])
+            matches!(kind("source.kind"), Kind::Word(words) if words == ["file", "exec", "stream", "push", "stdin", "events", "http", "sql"])
         );
         assert!(matches!(kind("log.format"), Kind::Word(words) if words == ["auto", "pretty", "json"]));
     }

@@ -19,6 +19,7 @@ const FILES: &[&str] = &[
     "redis.tls.cert",
     "redis.tls.key",
     "render.template_file",
+    "source.events.password_file",
     "source.http.ca",
     "source.http.cert",
     "source.http.ids_file",

@@ -1,5 +1,6 @@
 //! Which values are impossible, alone or together. It must not know the layers that they came from.
 
+mod events;
 mod http;
 mod identity;
 mod map;
@@ -44,6 +45,7 @@ impl<'a> Rules<'a> {
         rules.redis();
         rules.source();
         rules.sql();
+        rules.events();
         rules.table();
         rules.identity();
         rules.map();

@@ -41,9 +41,9 @@ impl Engine {
         self.settings.source.kind.tells_changes()
     }
 
-    /// Whether somebody pushes, who can be told but not started anew.
+    /// Whether somebody pushes, be it into a stream, who can be told but not started anew.
     pub(super) fn is_push(&self) -> bool {
-        self.settings.source.kind == SourceKind::Push
+        matches!(self.settings.source.kind, SourceKind::Push | SourceKind::Events)
     }
 
     /// A stream is quiet, and all that it said is on its way: that is as good as a stream's pass gets. Told once a second.

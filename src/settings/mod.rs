@@ -8,6 +8,7 @@ mod admin;
 mod card_map;
 mod content;
 mod empty;
+mod events;
 mod http;
 mod identity;
 mod limits;
@@ -47,6 +48,7 @@ pub use self::{
     },
     content::ContentSettings,
     empty::{Absent, Empty},
+    events::Events,
     http::{Http, Paging},
     identity::{Identity, IdentityKind, model_name},
     limits::Limits,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Dura
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Absent, Empty, Http, HumanDuration, Map, Secret, Sql, Table};
+use super::{Absent, Empty, Events, Http, HumanDuration, Map, Secret, Sql, Table};
 use crate::model::ServiceName;
 
 /// How long an `exec` source may run where `source.timeout` is not set.
@@ -77,6 +77,8 @@ pub struct Source {
     pub empty: Empty,
     /// For `file`: how a file of rows and columns is read. Files named `.csv`, `.tsv`, `.xlsx` and `.ods` need none.
     pub table: Option<Table>,
+    /// For `events`: the Redis Stream.
+    pub events: Option<Events>,
     /// For `http`: the server and how it is asked.
     pub http: Option<Http>,
     /// For `sql`: the database and the query.
@@ -162,6 +164,7 @@ impl Default for Source {
             token: None,
             token_file: None,
             items: None,
+            events: None,
             table: None,
             absent: Absent::default(),
             empty: Empty::default(),
@@ -205,6 +208,8 @@ pub enum SourceKind {
     Push,
     /// Standard input, for pipes.
     Stdin,
+    /// A Redis Stream, read by a consumer group.
+    Events,
     /// An HTTP server, asked on an interval.
     Http,
     /// A query of a database, on an interval.
@@ -213,11 +218,12 @@ pub enum SourceKind {
 
 impl SourceKind {
     /// All of them.
-    pub const ALL: [Self; 7] = [Self::File, Self::Exec, Self::Stream, Self::Push, Self::Stdin, Self::Http, Self::Sql];
+    pub const ALL: [Self; 8] =
+        [Self::File, Self::Exec, Self::Stream, Self::Push, Self::Stdin, Self::Events, Self::Http, Self::Sql];
 
     /// Whether it tells changes as they happen, and need not tell everything.
     pub fn tells_changes(self) -> bool {
-        matches!(self, Self::Stream | Self::Push)
+        matches!(self, Self::Stream | Self::Push | Self::Events)
     }
 
     /// The word for it in configuration, logs and the descriptor.
@@ -228,6 +234,7 @@ impl SourceKind {
             Self::Stream => "stream",
             Self::Push => "push",
             Self::Stdin => "stdin",
+            Self::Events => "events",
             Self::Http => "http",
             Self::Sql => "sql",
         }

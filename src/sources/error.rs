@@ -119,6 +119,14 @@ pub enum SourceError {
         /// What to do.
         hint: &'static str,
     },
+    /// A Redis Stream could not be read.
+    #[error("{problem}\nhint: {hint}")]
+    Events {
+        /// What failed.
+        problem: String,
+        /// What to do.
+        hint: String,
+    },
     /// A server did not answer as it should.
     #[error("{problem}\nhint: {hint}")]
     Http {
@@ -142,7 +150,7 @@ pub enum SourceError {
 
 impl SourceError {
     /// Every word that [`SourceError::kind`] may give.
-    pub const KINDS: [&str; 14] = [
+    pub const KINDS: [&str; 15] = [
         "settings",
         "spawn",
         "exit",
@@ -153,6 +161,7 @@ impl SourceError {
         "nothing",
         "no_items",
         "http",
+        "events",
         "table",
         "database",
         "mapping",
@@ -172,6 +181,7 @@ impl SourceError {
             Self::Nothing { .. } => "nothing",
             Self::NoItems { .. } => "no_items",
             Self::Http { .. } => "http",
+            Self::Events { .. } => "events",
             Self::Table { .. } => "table",
             Self::Database { kind, .. } => kind,
             Self::Mapping { .. } => "mapping",

@@ -8,6 +8,7 @@
 //! | `stream` | the life of a command | open |
 //! | `push` | whatever is handed in while the process runs | never |
 //! | `stdin` | standard input to its end | open, or complete with `source.complete` |
+//! | `events` | entries of a Redis Stream, each acknowledged when it is taken | never |
 //! | `http` | all pages of a list, or a request for each object | complete, or unchanged (304) |
 //! | `sql` | the rows of a query | complete, or a delta with `source.sql.full_every` |
 
@@ -18,6 +19,7 @@ mod directory;
 mod document;
 mod environment;
 mod error;
+mod events;
 mod exec;
 mod file;
 mod group;
@@ -41,6 +43,7 @@ mod watch;
 use std::{future::Future, pin::Pin};
 
 pub use error::SourceError;
+pub use events::Events;
 pub use push::{Feed, Inbox, Push, Unconfirmed, push};
 pub use sink::Sink;
 pub use watch::Watch;
@@ -116,6 +119,12 @@ pub fn build(settings: &settings::Source, limits: &Limits, options: &Options) ->
         SourceKind::Push => {
             return Err(SourceError::Settings {
                 problem: "source.kind = \"push\" is for `ralphext run`, which listens for what is pushed".into(),
+                hint: "for one pass, pipe records in: ralphext once --source stdin",
+            });
+        }
+        SourceKind::Events => {
+            return Err(SourceError::Settings {
+                problem: "source.kind = \"events\" is for `ralphext run`: a stream has no end".into(),
                 hint: "for one pass, pipe records in: ralphext once --source stdin",
             });
         }

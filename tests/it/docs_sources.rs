@@ -80,3 +80,17 @@ fn the_example_of_tables() {
     Running::spawn(&mut command, None).finish(DEADLINE).expect(0).counts(&[("written", 2), ("failed", 0)]);
     assert_eq!(redis.object("location", "4711").content()["street"], "Żwirki i Wigury");
 }
+
+#[test]
+fn the_example_of_events() {
+    let blocks = example("sources.md", "events");
+    let [(_, config), (_, entry)] = blocks.as_slice() else { panic!("{blocks:?}") };
+    let redis = Redis::start();
+    let words: Vec<&str> = entry.split_whitespace().collect();
+    let _: String = redis.cmd(&words);
+    let ext = Ext::at(&redis.url());
+    ext.write("example.toml", &format!("{config}\n[redis]\nurl = \"{}\"\n", redis.url()));
+    let mut sidecar = Running::spawn(&mut ext.bare(&["-c", "example.toml", "run"]), None);
+    sidecar.wait_until("the entry is an object", || redis.objects("seen").into_keys().collect::<Vec<_>>() == ["4711"]);
+    sidecar.stop().expect(0);
+}

@@ -59,6 +59,8 @@ mod content;
 mod docs_content;
 /// The examples of docs/sources.md.
 mod docs_sources;
+/// A Redis Stream as the source.
+mod events;
 /// Each example, by the one command of its README.
 mod examples;
 /// Templates, and what one bad object costs others.

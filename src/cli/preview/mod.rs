@@ -62,9 +62,10 @@ async fn look(globals: &Globals, args: &args::Preview) -> Result<Looked, Failure
         files.push(path.clone());
         of_sample(&settings, path, id).await?
     } else {
-        if settings.source.kind == SourceKind::Push {
+        if let kind @ (SourceKind::Push | SourceKind::Events) = settings.source.kind {
             let hint = "take a record from a file: --sample record.json";
-            return Err(Failure::new(Exit::Usage, "a push source cannot be asked for its objects", hint));
+            let message = format!("a source of kind {kind} cannot be asked for its objects");
+            return Err(Failure::new(Exit::Usage, message, hint));
         }
         files.extend(settings.source.path.clone());
         let programs = settings.source.command.iter().map(PathBuf::from);

@@ -60,7 +60,7 @@ f.toml:6: redis.pasword = ***: there is no such key; the nearest is redis.passwo
 hint: rename it to password
 f.toml:7: redis.batch_commands = "many": a whole number from 1 to 5000 is needed
 hint: write batch_commands = 1 or more
-f.toml:10: source.kind = "exce": it is none of file, exec, stream, push, stdin, http, sql; the nearest is "exec"
+f.toml:10: source.kind = "exce": it is none of file, exec, stream, push, stdin, events, http, sql; the nearest is "exec"
 hint: write kind = "exec"
 f.toml:11: source.command = "./facts.sh": a list of texts is needed
 hint: write command = ["./facts.sh"]

@@ -235,6 +235,7 @@ fn every_key_in_every_format() {
         "render.template_file",
         "source.command",
         "source.complete",
+        "source.events",
         "source.expect_every",
         "source.http",
         "source.listen",

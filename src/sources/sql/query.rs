@@ -27,7 +27,7 @@ pub(super) fn prepare(text: &str, engine: SqlEngine, parameter: &str) -> Result<
         let token = next(rest, engine);
         let (piece, tail) = rest.split_at(token.len);
         rest = tail;
-        if ended && token.what != What::Blank {
+        if ended && !matches!(token.what, What::Blank | What::End) {
             return wrong(
                 "the query is more than one statement".into(),
                 "write one SELECT; WITH ... SELECT holds what has to come before it",
