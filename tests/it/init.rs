@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use crate::harness::{DEADLINE, Ext, Outcome, Redis, Running, binary};
+use crate::harness::{DEADLINE, Ext, Outcome, Redis, Running, binary, repository};
 
 fn init(ext: &Ext, words: &[&str]) -> Outcome {
     let mut words = words.to_vec();
@@ -109,4 +109,38 @@ fn nothing_is_overwritten_and_names_are_told() {
     init(&ext, &["x", "--dir", "a/b", "--ci", "none"]).expect(0);
     assert!(ext.path("a/b/ralph_ext_x/tests/test.sh").exists());
     assert!(!ext.path("a/b/ralph_ext_x/.github").exists());
+}
+
+/// Every `ralphext VERB` that the authors' pages name exists, with the flags that it is given there.
+#[test]
+fn the_pages_for_authors_name_what_exists() {
+    let ext = Ext::at(&Redis::nowhere());
+    let mut count = 0;
+    for page in ["docs/authors.md", "docs/install.md", "examples/README.md", "examples/outprint/README.md"] {
+        let text = fs::read_to_string(repository().join(page)).expect(page).replace("\\\n", " ");
+        let blocks = text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap_or_default());
+        for line in blocks.flat_map(str::lines).map(|line| line.split(" #").next().unwrap_or_default()) {
+            let Some((_, call)) =
+                line.rsplit_once("ralphext ").filter(|(before, _)| before.is_empty() || before.ends_with("| "))
+            else {
+                continue;
+            };
+            // What stands in quotes is one word.
+            let quoted = call.split(" | ").next().unwrap_or_default().split('\'').enumerate();
+            let call: String = quoted.map(|(at, part)| if at % 2 == 1 { "word" } else { part }).collect();
+            let mut known: Vec<&str> = call.split_whitespace().collect();
+            if known.is_empty() || known == ["--version"] {
+                continue;
+            }
+            known.push("--help");
+            let outcome = Running::spawn(&mut ext.bare(&known), None).finish(DEADLINE);
+            assert_eq!(outcome.code, 0, "{page}: {line}: {outcome}");
+            let help = outcome.stdout.clone();
+            for flag in known.iter().filter(|word| word.starts_with("--") && **word != "--help") {
+                assert!(help.contains(*flag), "{page}: {line}: there is no {flag}");
+            }
+            count += 1;
+        }
+    }
+    assert!(count >= 9, "only {count} commands were found");
 }

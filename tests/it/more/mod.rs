@@ -5,5 +5,7 @@
 mod browser;
 /// Tarball and wheel.
 mod dist;
+/// What `init` makes, seen by others' tools.
+mod scaffold;
 /// PostgreSQL and MariaDB as sources.
 mod sql;
