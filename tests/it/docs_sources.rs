@@ -1,6 +1,6 @@
 //! The examples of docs/sources.md and docs/identity.md: each gives what it shows.
 
-use std::fs;
+use std::{fs, process::Command};
 
 use crate::harness::{DEADLINE, Ext, RALPH_TOKEN, Ralph, Redis, Reply, Running, Web, repository};
 
@@ -93,4 +93,32 @@ fn the_example_of_events() {
     let mut sidecar = Running::spawn(&mut ext.bare(&["-c", "example.toml", "run"]), None);
     sidecar.wait_until("the entry is an object", || redis.objects("seen").into_keys().collect::<Vec<_>>() == ["4711"]);
     sidecar.stop().expect(0);
+}
+
+#[test]
+fn the_example_of_sql() {
+    let blocks = example("sources.md", "sql");
+    let [(_, config), (_, script)] = blocks.as_slice() else { panic!("{blocks:?}") };
+    let redis = Redis::start();
+    let ext = Ext::at(&redis.url());
+    let make = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).executescript(sys.argv[2])";
+    let made = Command::new("python3").args(["-c", make]).arg(ext.path("assets.db")).arg(script).status();
+    assert!(made.expect("python3").success());
+    ext.write("example.toml", &format!("{config}\n[redis]\nurl = \"{}\"\n", redis.url()));
+    let mut command = ext.bare(&["-c", "example.toml", "--output", "json", "once"]);
+    Running::spawn(&mut command, None).finish(DEADLINE).expect(0).counts(&[("written", 2), ("failed", 0)]);
+    assert_eq!(redis.object("contracts", "4712").content()["vendor"], "Dell");
+}
+
+#[test]
+fn the_example_of_mapping() {
+    let blocks = example("sources.md", "mapping");
+    let [(_, config), (_, alerts)] = blocks.as_slice() else { panic!("{blocks:?}") };
+    let redis = Redis::start();
+    let ext = Ext::at(&redis.url());
+    ext.write("alerts.json", alerts);
+    ext.write("example.toml", &format!("{config}\n[redis]\nurl = \"{}\"\n", redis.url()));
+    let mut command = ext.bare(&["-c", "example.toml", "--output", "json", "once"]);
+    Running::spawn(&mut command, None).finish(DEADLINE).expect(0).counts(&[("written", 1), ("failed", 0)]);
+    assert_eq!(redis.object("alerts", "4711").content()["status"], "critical");
 }
