@@ -10,7 +10,7 @@ SHELL_SCRIPTS = scripts/*.sh .ci/run $(wildcard examples/*/*.sh)
 .DEFAULT_GOAL := build
 .PHONY: setup build dist release test test-all soak lint demo bench bench-quick fuzz generate clean help
 
-setup: ## install what is missing on this machine: a C compiler, a Redis server and its client
+setup: ## install what is missing on this machine: a C compiler, a Redis server and its client, Python
 	@scripts/setup.sh
 
 build: ## build the debug binary

@@ -60,6 +60,8 @@ missing() {
   have cc || echo cc # by this name: rustc calls it to link
   have redis-server || have valkey-server || echo server
   if [ "$want_client" = yes ]; then have redis-cli || have valkey-cli || echo client; fi
+  # Examples and scaffolds are in Python, and are tested.
+  if [ "$want_client" = yes ]; then have python3 || echo python3; fi
   [ "$want_all" = yes ] || return 0
   have postgres || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || echo postgres
   have mariadbd || have mysqld || [ -x /usr/sbin/mariadbd ] || echo mariadb
@@ -75,6 +77,7 @@ packages() { # manager, part
   apt-get:cc) echo gcc libc6-dev ;;
   apt-get:server) echo redis-server ;;
   apt-get:client) echo redis-tools ;;
+  *:python3) echo python3 ;;
   apt-get:postgres) echo postgresql ;;
   apt-get:mariadb) echo mariadb-server ;;
   apt-get:browser | dnf:browser | apk:browser) echo chromium ;;
