@@ -75,7 +75,7 @@ pub struct Source {
     pub absent: Absent,
     /// The card of an object without data, with `absent = "empty"`.
     pub empty: Empty,
-    /// For `file`: how a file of rows and columns is read. Files named `.csv`, `.tsv`, `.xlsx` and `.ods` need none.
+    /// For `file`: how a file of rows and columns is read. Files named `.csv`, `.tsv` and `.xlsx` need none.
     pub table: Option<Table>,
     /// For `events`: the Redis Stream.
     pub events: Option<Events>,

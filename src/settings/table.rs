@@ -12,7 +12,7 @@ use super::{HumanDuration, Size};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Table {
-    /// What it is. Default: by the file's extension (`.csv`, `.tsv`, `.xlsx`, `.xlsm`, `.ods`).
+    /// What it is. Default: by the file's extension (`.csv`, `.tsv`, `.xlsx`, `.xlsm`).
     pub format: Option<TableFormat>,
     /// What stands between the cells of CSV: one character, or `tab`. Default: found out from `,` `;` `|` and tab.
     pub delimiter: Option<String>,
@@ -56,7 +56,6 @@ impl Table {
             match extension.as_str() {
                 "csv" | "tsv" => Some(TableFormat::Csv),
                 "xlsx" | "xlsm" => Some(TableFormat::Xlsx),
-                "ods" => Some(TableFormat::Ods),
                 _ => None,
             }
         })
@@ -81,6 +80,4 @@ pub enum TableFormat {
     Csv,
     /// A spreadsheet of Excel.
     Xlsx,
-    /// A spreadsheet of LibreOffice.
-    Ods,
 }

@@ -19,7 +19,7 @@ impl Rules<'_> {
         }
         let path = source.path.as_deref();
         if source.table.is_some() && path.is_some_and(|path| table.format_of(path).is_none()) {
-            let hint = "write format = \"csv\", \"xlsx\" or \"ods\" in [source.table]";
+            let hint = "write format = \"csv\" or \"xlsx\" in [source.table]";
             let keys = ["source.table.format", "source.path", "source.table"];
             self.refuse(&keys, "the name of source.path does not say what kind of table it is", hint);
         }

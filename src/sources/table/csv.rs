@@ -54,7 +54,7 @@ pub(super) fn read(table: &Table, mut out: Out<'_>) -> Result<(), SourceError> {
             continue;
         }
         let cells: Vec<Cell<'_>> = record.iter().map(cell).collect();
-        out.row(line, &cells)?;
+        out.row(line, &cells, true)?;
     };
     drop(reader);
     if text.had_errors() {

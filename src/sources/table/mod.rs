@@ -51,7 +51,7 @@ impl Table {
         let out = Out { outlet, table: self, origin: shown, rows: None, columns: 0 };
         match self.format {
             TableFormat::Csv => csv::read(self, out)?,
-            TableFormat::Xlsx | TableFormat::Ods => sheet::read(self, out)?,
+            TableFormat::Xlsx => sheet::read(self, out)?,
         }
         Ok(if self.stamp()? == before { Ending::Complete } else { Ending::Open })
     }
@@ -100,6 +100,10 @@ impl Out<'_> {
         let names: Vec<&str> = names.iter().map(|name| name.trim()).collect();
         let count = names.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1);
         let names = &names[..count];
+        if let Some(at) = names.iter().position(|name| name.is_empty()) {
+            let hint = "give it a name, or take it out; the row with the names is source.table.header_row";
+            return Err(self.table.wrong(format!("has a column without a name, number {}", at + 1), hint));
+        }
         let table = self.table;
         let layout = match table.is_mapped {
             true => Layout::raw(names)?,
@@ -110,14 +114,14 @@ impl Out<'_> {
         Ok(())
     }
 
-    /// One row, which stands at `line`. One without anything in it is none.
-    fn row(&mut self, line: u64, cells: &[Cell<'_>]) -> Result<(), SourceError> {
+    /// One row, which stands at `line`. One without anything in it is none. It may be short, unless it `is_whole`.
+    fn row(&mut self, line: u64, cells: &[Cell<'_>], is_whole: bool) -> Result<(), SourceError> {
         let is_empty = |cell: &Cell<'_>| *cell == Cell::Null;
         if cells.iter().all(is_empty) {
             return Ok(());
         }
         let Some(rows) = &mut self.rows else { return Ok(()) };
-        if cells.iter().skip(self.columns).all(is_empty) {
+        if cells.iter().skip(self.columns).all(is_empty) && (!is_whole || cells.len() >= self.columns) {
             rows.push(line, &cells[..cells.len().min(self.columns)]);
         } else {
             rows.flush();

@@ -1,42 +1,43 @@
-//! Spreadsheets, within bounds: they are packed, and held in memory. It must not know what the cells mean.
+//! Spreadsheets, within bounds: they are packed, and their texts are held in memory. It must not know what the cells mean.
 
 use std::{
     fs::File,
     io::{self, BufReader, Read, Seek},
 };
 
-use calamine::{Data, Ods, Range, Reader, Xlsx};
+use calamine::{Data, Reader, Xlsx};
 
 use super::{Out, Table};
-use crate::{
-    settings::TableFormat,
-    sources::{SourceError, rows::Cell},
-};
+use crate::sources::{SourceError, rows::Cell};
 
 /// Most parts of a spreadsheet's file.
 const PARTS: usize = 10_000;
+const HINT: &str = "save it again, as a spreadsheet of the kind that its name says";
 
 pub(super) fn read(table: &Table, out: Out<'_>) -> Result<(), SourceError> {
     let mut file = BufReader::new(File::open(&table.path).map_err(|e| table.io(e))?);
     bounded(table, &mut file)?;
     file.rewind().map_err(|e| table.io(e))?;
-    let range = match table.format {
-        TableFormat::Ods => range(table, Ods::new(file)),
-        _ => range(table, Xlsx::new(file)),
-    }?;
-    rows(table, &range, out)
+    let mut book = Xlsx::new(file).map_err(|e| table.wrong(format!("is no spreadsheet: {e}"), HINT))?;
+    let names = book.sheet_names();
+    let name = match &table.settings.sheet {
+        Some(name) => names.iter().find(|other| *other == name).ok_or_else(|| {
+            let problem = format!("has no sheet {name:?}; it has {}", names.join(", "));
+            table.wrong(problem, "write one of them in source.table.sheet")
+        })?,
+        None => names.first().ok_or_else(|| table.wrong("has no sheet", HINT))?,
+    };
+    rows(table, &mut book, name, out)
 }
 
 /// Unpacks everything once and counts: what the file says of its own sizes may be a lie.
 fn bounded(table: &Table, file: &mut (impl Read + Seek)) -> Result<(), SourceError> {
-    let hint = "save it again, as a spreadsheet of the kind that its name says";
-    let broken = |e: zip::result::ZipError| table.wrong(format!("is no spreadsheet: {e}"), hint);
+    let broken = |e: zip::result::ZipError| table.wrong(format!("is no spreadsheet: {e}"), HINT);
     let mut parts = zip::ZipArchive::new(file).map_err(broken)?;
-    let max = table.settings.max_size.bytes();
-    let mut left = max;
+    let mut left = table.settings.max_size.bytes();
     let too_large = || {
         let hint = "raise source.table.max_size if that is right, or keep other sheets in another file";
-        table.wrong(format!("has more than {} bytes, unpacked", table.settings.max_size), hint)
+        table.wrong(format!("has more than {} unpacked", table.settings.max_size), hint)
     };
     if parts.len() > PARTS {
         return Err(too_large());
@@ -44,48 +45,45 @@ fn bounded(table: &Table, file: &mut (impl Read + Seek)) -> Result<(), SourceErr
     for at in 0..parts.len() {
         let part = parts.by_index(at).map_err(broken)?;
         let read = io::copy(&mut part.take(left + 1), &mut io::sink());
-        let read = read.map_err(|e| table.wrong(format!("is damaged: {e}"), hint))?;
+        let read = read.map_err(|e| table.wrong(format!("is damaged: {e}"), HINT))?;
         left = left.checked_sub(read).ok_or_else(too_large)?;
     }
     Ok(())
 }
 
-fn range<R: Read + Seek, B: Reader<R>>(table: &Table, book: Result<B, B::Error>) -> Result<Range<Data>, SourceError>
-where
-    B::Error: std::fmt::Display,
-{
-    let hint = "save it again, as a spreadsheet of the kind that its name says";
-    let mut book = book.map_err(|e| table.wrong(format!("is no spreadsheet: {e}"), hint))?;
-    let names = book.sheet_names();
-    let name = match &table.settings.sheet {
-        Some(name) => names.iter().find(|other| *other == name).ok_or_else(|| {
-            let problem = format!("has no sheet {name:?}; it has {}", names.join(", "));
-            table.wrong(problem, "write one of them in source.table.sheet")
-        })?,
-        None => names.first().ok_or_else(|| table.wrong("has no sheet", hint))?,
-    };
-    book.worksheet_range(name).map_err(|e| table.wrong(format!("cannot be read: sheet {name:?}: {e}"), hint))
-}
-
-fn rows(table: &Table, range: &Range<Data>, mut out: Out<'_>) -> Result<(), SourceError> {
-    let (first_row, first_column) = range.start().unwrap_or((0, 0));
-    let before = first_column as usize;
-    let header_row = table.settings.header_row;
-    for (number, row) in (first_row + 1..).zip(range.rows()) {
-        if number < header_row {
-            continue;
+/// Cell by cell: two cells at the ends of a sheet are no rectangle of all that lies between them.
+fn rows<R: Read + Seek>(table: &Table, book: &mut Xlsx<R>, name: &str, mut out: Out<'_>) -> Result<(), SourceError> {
+    let unreadable = |e: calamine::XlsxError| table.wrong(format!("cannot be read: sheet {name:?}: {e}"), HINT);
+    let mut cells = book.worksheet_cells_reader(name).map_err(unreadable)?;
+    let (mut row, mut number): (Vec<Data>, u32) = (Vec::new(), 0);
+    loop {
+        let next = cells.next_cell().map_err(unreadable)?;
+        let at = next.as_ref().map(|cell| cell.get_position());
+        if at.is_none_or(|(here, _)| here + 1 != number) && number > 0 {
+            take(table, &mut out, number, &row)?;
+            row.clear();
         }
-        // Columns before the first that holds something have no name.
-        let cells: Vec<Cell<'_>> = std::iter::repeat_n(Cell::Null, before).chain(row.iter().map(cell)).collect();
-        if number == header_row {
-            let names: Vec<String> =
-                std::iter::repeat_n(String::new(), before).chain(row.iter().map(|cell| cell.to_string())).collect();
-            out.header(&names)?;
-        } else {
-            out.row(u64::from(number), &cells)?;
+        let (Some(cell), Some((here, column))) = (next, at) else { break };
+        number = here + 1;
+        // A sheet has 16384 columns at most.
+        let column = (column as usize).min(1 << 14);
+        if row.len() <= column {
+            row.resize(column + 1, Data::Empty);
         }
+        row[column] = cell.get_value().clone().into();
     }
     out.end()
+}
+
+fn take(table: &Table, out: &mut Out<'_>, number: u32, row: &[Data]) -> Result<(), SourceError> {
+    let header_row = table.settings.header_row;
+    if number == header_row {
+        return out.header(&row.iter().map(ToString::to_string).collect::<Vec<_>>());
+    }
+    if number < header_row {
+        return Ok(());
+    }
+    out.row(u64::from(number), &row.iter().map(cell).collect::<Vec<_>>(), false)
 }
 
 /// Dates as ISO 8601, whole numbers without a point; what could not be computed (`#N/A`) is nothing.
