@@ -51,7 +51,10 @@ impl Room {
             }
             if len > SMALL && whole._held.is_none() {
                 // All that may come at once: nobody holds a part of the room and waits for the rest.
-                whole._held = Some(self.hold(declared.unwrap_or(max)).await?);
+                let all = declared.unwrap_or(max);
+                whole._held = Some(self.hold(all).await?);
+                // No more than the room that it has: growing by doubling takes up to three times as much.
+                whole.bytes.reserve_exact(all.saturating_sub(whole.bytes.len()));
             }
             whole.bytes.extend_from_slice(&bytes);
         }
