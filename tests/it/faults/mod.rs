@@ -52,11 +52,12 @@ fn brisk(ext: Ext) -> Ext {
         .set("limits.max_shrink", "100%")
 }
 
-/// A stream over the source file: whole snapshots, and a sign of life between them.
+/// A stream over the source file: whole snapshots, and a sign of life between them. Files that replace each other take turns with two
+/// inode numbers, so the time has to be exact.
 const TELL: &str = r#"
 before=
 while :; do
-  now=$(stat -c '%i %Y' objects.ndjson)
+  now=$(stat -c '%i %.9Y %s' objects.ndjson)
   if [ "$now" = "$before" ]; then
     echo '{"heartbeat":true}'
   else
