@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What a list over HTTP costs: all of it new, all of it again without a change, and a 304.
 
-    benches/http.py --binary target/release/ralphext [--objects 100000] [--rounds 7]
+    benches/lists.py --binary target/release/ralphext [--objects 100000] [--rounds 7]
 
 A private Redis and a private HTTP server; CPU seconds of the sidecar alone, by what the kernel counts. Each round starts with a
 flushed server, so that cold and unchanged passes alternate.
