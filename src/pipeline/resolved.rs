@@ -2,7 +2,7 @@
 //! of a snapshot the objects without data get their card. It must not know which source it is, nor where an inventory comes
 //! from.
 
-use std::{collections::HashSet, ops::RangeInclusive, sync::Arc};
+use std::{collections::HashSet, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -21,6 +21,8 @@ const QUEUE: usize = 1;
 const CARDS: usize = 128 << 10;
 /// Longest match that is shown.
 const SHOWN: usize = 200;
+/// How long a fetch waits for the first try to read the inventory.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// See the module.
 struct Resolved {
@@ -43,13 +45,16 @@ pub fn resolved(source: Box<dyn Source>, settings: &Settings, inventory: Option<
 
 impl Resolved {
     async fn run(&mut self, sink: &Sink) -> Result<Ending, SourceError> {
-        // One pass goes by one inventory.
-        let view = self.inventory.view();
+        // Records are not resolved by nothing while an inventory is on its way.
+        let _ = tokio::time::timeout(PATIENCE, self.inventory.tried()).await;
+        // One pass goes by one inventory; a stream, which has no end, by the newest.
+        let is_stream = self.source.is_stream();
+        let (view, newest) = (self.inventory.view(), self.inventory.clone());
         if self.generation.replace(view.generation) != Some(view.generation) {
             // What did not change has to be looked at all the same.
             self.source.forget();
         }
-        let mut resolver = Resolver::new(&view, self.empty.is_some());
+        let mut resolver = Resolver::new(view, self.empty.is_some());
         let (source, resolving) = (&mut self.source, &mut resolver);
         let (inner, mut items) = Sink::channel(QUEUE);
         let fetch = async move {
@@ -59,6 +64,9 @@ impl Resolved {
         };
         let forward = async {
             while let Some(item) = items.recv().await {
+                if is_stream {
+                    resolving.look(newest.view());
+                }
                 for item in resolving.take(item) {
                     sink.send(item).await?;
                 }
@@ -68,7 +76,8 @@ impl Resolved {
         let (ending, ()) = tokio::try_join!(fetch, forward)?;
         let ending = ending?;
         self.depends |= resolver.has_unmatched;
-        if ending != Ending::Complete {
+        // `{"end": true}` says the same in so many words.
+        if ending != Ending::Complete && !(ending == Ending::Open && resolver.ended && !is_stream) {
             return Ok(ending);
         }
         self.depends = resolver.has_unmatched || self.empty.is_some();
@@ -77,6 +86,8 @@ impl Resolved {
         }
         match &self.empty {
             None => Ok(ending),
+            // What could not be read may be about any object: none is clear for certain.
+            Some(_) if resolver.hides => Ok(ending),
             Some(empty) => resolver.fill(empty, sink).await,
         }
     }
@@ -132,18 +143,29 @@ struct Matched<'a> {
 }
 
 /// Resolves the records of one pass.
-struct Resolver<'a> {
-    view: &'a View,
+struct Resolver {
+    view: Arc<View>,
     standing: Standing,
     has_unmatched: bool,
+    /// A record does not tell which object it is about.
+    hides: bool,
+    /// `{"end": true}` was there.
+    ended: bool,
     /// Objects that were named, where somebody wants to know.
     named: Option<HashSet<String>>,
 }
 
-impl<'a> Resolver<'a> {
-    fn new(view: &'a View, wants_named: bool) -> Self {
+impl Resolver {
+    fn new(view: Arc<View>, wants_named: bool) -> Self {
         let standing = view.standing(now().unix_ms);
-        Self { view, standing, has_unmatched: false, named: wants_named.then(HashSet::new) }
+        let named = wants_named.then(HashSet::new);
+        Self { view, standing, has_unmatched: false, hides: false, ended: false, named }
+    }
+
+    /// Goes on with this view.
+    fn look(&mut self, view: Arc<View>) {
+        self.standing = view.standing(now().unix_ms);
+        self.view = view;
     }
 
     /// What an item becomes.
@@ -160,6 +182,11 @@ impl<'a> Resolver<'a> {
                 }
                 if let Fetched::Same { id } = &item {
                     self.note(id);
+                }
+                match &item {
+                    Fetched::Broken { id: Some(id), .. } => self.note(id),
+                    Fetched::Broken { id: None, .. } => self.hides = true,
+                    _ => {}
                 }
                 vec![item]
             }
@@ -210,6 +237,23 @@ impl<'a> Resolver<'a> {
         out
     }
 
+    /// Takes note of the object of a record that is not resolved here, if it tells which that is.
+    fn note_other(&mut self, text: &[u8]) {
+        match record::parse(text) {
+            Ok(record::Record::Upsert { id, .. } | record::Record::Remove { id }) => self.note(&id),
+            Ok(record::Record::Begin) => {
+                (self.hides, self.ended) = (false, false);
+                self.named.iter_mut().for_each(HashSet::clear);
+            }
+            Ok(record::Record::End) => self.ended = true,
+            Ok(record::Record::Heartbeat) => {}
+            Err(bad) => match bad.id {
+                Some(id) => self.note(&id),
+                None => self.hides = true,
+            },
+        }
+    }
+
     /// Appends the record `text` to `out`, by its id; the answer is where it begins.
     fn record(&mut self, text: &[u8], out: &mut Vec<u8>) -> Result<usize, Problem> {
         let start = out.len();
@@ -223,9 +267,7 @@ impl<'a> Resolver<'a> {
             raw.and_then(|raw| Some((raw.matching.filter(|_| raw.id.is_none())?, raw)).map(|(m, r)| (r, m)))
         else {
             // A record of another kind, or a broken one: whoever parses it says so.
-            if let Ok(record::Record::Upsert { id, .. }) = record::parse(text) {
-                self.note(&id);
-            }
+            self.note_other(text);
             out.extend_from_slice(text);
             return Ok(start);
         };
@@ -265,10 +307,12 @@ impl<'a> Resolver<'a> {
     fn problem(&mut self, problem: Problem, place: Place) -> Fetched {
         match problem {
             Problem::Bad(reason) => {
+                self.hides = true;
                 Fetched::Broken { place, id: None, fault: Fault::new(FaultKind::Unresolved, reason) }
             }
             Problem::Unmatched(unmatched) => {
                 self.has_unmatched = true;
+                self.hides |= unmatched.hides;
                 // What it may be about is no object without data.
                 unmatched.keep.iter().for_each(|id| self.note(id));
                 Fetched::Unmatched(Box::new(Unmatched { place, ..*unmatched }))
@@ -290,6 +334,8 @@ impl<'a> Resolver<'a> {
                 standing = self.standing.as_str(),
                 "the inventory is not to be relied on: no card is made by it"
             );
+            // Nor is absence a reason to remove anything, also where the end was told.
+            sink.send(Fetched::BrokenOff).await?;
             return Ok(Ending::Open);
         };
         let origin: Arc<str> = Arc::from("the inventory");

@@ -225,3 +225,72 @@ fn a_storm_that_clears_to_zero_leaves_no_alarm() {
     always("nobody else is lost", Duration::from_secs(2), || ids(&redis).len() == 11);
     sidecar.stop().expect(0);
 }
+
+/// Alarms for these of ten objects that are all in alarm, and the card of those that are clear.
+fn alarmed(redis: &Redis, ralph: &Ralph) -> Ext {
+    let ext = resolving(redis, ralph).set("source.absent", "empty").set("content.content_type", "card");
+    let ext = ext.set("limits.max_failed", "90%").set("identity.cache", "inventory.cache");
+    ext.once_with(&(1..=10).map(alarm).collect::<Vec<_>>()).expect(0).counts(&[("written", 10)]);
+    ext
+}
+
+fn alarm(id: u64) -> Value {
+    json!({"match": {"sn": format!("SN-{id}")}, "content": {"title": "Alerts", "status": "critical"}})
+}
+
+/// Ids of the objects with this status.
+fn with_status(redis: &Redis, status: &str) -> Vec<String> {
+    redis.objects("hwinfo").into_iter().filter(|(_, e)| e.content()["status"] == status).map(|(id, _)| id).collect()
+}
+
+#[test]
+fn a_record_that_cannot_be_read_lets_nobody_be_clear() {
+    let (redis, ralph) = (Redis::start(), ten());
+    let ext = alarmed(&redis, &ralph);
+    // The first three have alarms that cannot be read, each for a reason of its own.
+    let broken = [
+        r#"{"match":{"sn":"SN-1"},"contnet":{"title":"Alerts","status":"critical"}}"#,
+        r#"{"match":{"sn":"SN-2"},"content":{"title":"Alerts","status":"critical""#,
+        r#"{"match":{"serial":"SN-3"},"content":{"title":"Alerts","status":"critical"}}"#,
+    ];
+    for record in broken {
+        ext.write("objects.ndjson", &format!("{record}\n{}\n", alarm(4)));
+        ext.once().expect(0).counts(&[("failed", 1), ("written", 0), ("removed", 0)]);
+        assert_eq!(with_status(&redis, "critical").len(), 10, "{record}");
+    }
+    ext.once_with(&[alarm(4)]).expect(0).counts(&[("written", 9), ("removed", 0)]);
+    assert_eq!(with_status(&redis, "critical"), ["4"]);
+}
+
+#[test]
+fn an_end_that_is_told_makes_clear_as_well_and_removes_nothing_while_ralph_is_away() {
+    let (redis, ralph) = (Redis::start(), ten());
+    let ext = alarmed(&redis, &ralph).set("identity.max_age", "1s");
+    let told = format!("{}\n{{\"end\":true}}\n", alarm(4));
+    let words = ["--output", "json", "once", "--source", "stdin"];
+    ext.pipe(&words, &told).expect(0).counts(&[("written", 9), ("removed", 0)]);
+    assert_eq!((with_status(&redis, "critical"), ids(&redis).len()), (vec!["4".to_owned()], 10));
+    ralph.objects().away = true;
+    std::thread::sleep(Duration::from_millis(1500));
+    let told = format!("{}\n{{\"end\":true}}\n", alarm(5));
+    let outcome = ext.pipe(&words, &told).expect(0);
+    outcome.counts(&[("written", 1), ("removed", 0)]);
+    assert_eq!((outcome.json()["complete"].clone(), ids(&redis).len()), (json!(false), 10));
+}
+
+#[test]
+fn a_stream_goes_by_what_is_known_now() {
+    let (redis, ralph) = (Redis::start(), ten());
+    ralph.objects().away = true;
+    let record = about(json!({"sn": "SN-77"}), 1);
+    let ext = resolving(&redis, &ralph).briskly();
+    let ext = ext.script("stream", &format!("while :; do echo '{record}'; sleep 0.2; done"));
+    let mut sidecar = ext.run();
+    let reason = |word| redis.descriptor("hwinfo")["unmatched"]["by_reason"][word].is_u64();
+    sidecar.wait_until("nothing is known yet", || reason("no_inventory"));
+    ralph.objects().away = false;
+    sidecar.wait_until("it is not known", || reason("unknown"));
+    ralph.add_server(77, "new.example.com", &json!({"sn": "SN-77", "modified": "2026-11-29T00:00:00.000001"}));
+    sidecar.wait_until("it is found", || ids(&redis) == ["77"]);
+    sidecar.stop().expect(0);
+}
