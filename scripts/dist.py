@@ -42,10 +42,25 @@ def epoch():
     return max(int(told or 0), 315532800)
 
 
-def needed_glibc(binary):
-    """The newest glibc that the ELF file asks for, as (2, 34); None for a static one."""
-    versions = [tuple(map(int, v.split(b"."))) for v in re.findall(rb"\0GLIBC_(2\.\d+)(?:\.\d+)?(?=\0)", binary)]
-    return max(versions) if versions else None
+def is_static(binary):
+    """Whether it names no interpreter (PT_INTERP) that has to load libraries for it. Static ones may still hold GLIBC_ names."""
+    table, = struct.unpack_from("<Q", binary, 32)
+    size, count = struct.unpack_from("<HH", binary, 54)
+    return all(struct.unpack_from("<I", binary, table + size * entry)[0] != 3 for entry in range(count))
+
+
+def platforms(binary):
+    """The wheel's platform tags, joined by dots. A static binary needs no glibc at all, so every tag holds: from the oldest on,
+    since pip 18.1, which Python 3.6 brings, knows manylinux1 only. Other machines than x86_64 have none before 2014."""
+    arch, needed = machine(binary), (0, 0)
+    if not is_static(binary):
+        named = re.findall(rb"\0GLIBC_(2\.\d+)(?:\.\d+)?(?=\0)", binary)
+        needed = max(tuple(map(int, version.split(b"."))) for version in named)
+    older = [(5, "manylinux1"), (12, "manylinux2010")] if arch == "x86_64" else []
+    tags = [name for minor, name in older + [(17, "manylinux2014")] if needed <= (2, minor)]
+    # PEP 600's name of the same is what tools that have forgotten the older ones go by.
+    tags.append("manylinux_2_%d" % max(17, needed[1]))
+    return ".".join("%s_%s" % (tag, arch) for tag in tags)
 
 
 def machine(binary):
@@ -100,7 +115,7 @@ def main():
     args = parser.parse_args()
     with open(args.binary, "rb") as source:
         binary = source.read()
-    version, arch, when, glibc = manifest("version"), machine(binary), epoch(), needed_glibc(binary)
+    version, arch, when = manifest("version"), machine(binary), epoch()
     told = subprocess.run([args.binary, "--version"], stdout=subprocess.PIPE).stdout.decode().split()
     if told != ["ralphext", version]:
         sys.exit("error: %s says %s, and Cargo.toml has version %s" % (args.binary, " ".join(told), version))
@@ -113,9 +128,7 @@ def main():
         script = subprocess.run([args.binary, "completions", shell], stdout=subprocess.PIPE, check=True).stdout
         files["completions/" + name] = (0o644, script)
     os.makedirs(args.out, exist_ok=True)
-    # A static binary needs no glibc at all: the oldest tag that every pip since 2016 knows will do.
-    platforms = "manylinux2014_{0}.manylinux_2_17_{0}" if not glibc or glibc <= (2, 17) else "manylinux_%d_%d_{0}" % glibc
-    tag = platforms.format(arch)
+    tag = platforms(binary)
     top = "ralphext-%s-%s-unknown-linux-gnu" % (version, arch)
     made = [top + ".tar.gz", "ralphext-%s-py3-none-%s.whl" % (version, tag)]
     tarball(os.path.join(args.out, made[0]), top, files, when)

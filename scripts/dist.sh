@@ -18,7 +18,9 @@ if [ -z "$binary" ]; then
   # A directory of its own: other flags would build everything anew in the usual one, each time.
   CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$here/target}/dist
   export CARGO_TARGET_DIR
-  RUSTFLAGS="${RUSTFLAGS-} -C target-feature=+crt-static --remap-path-prefix=$here=/ralphext" \
+  # No path of this machine gets into the binary, so the same sources give the same bytes elsewhere.
+  cargo_home=${CARGO_HOME:-$HOME/.cargo}
+  RUSTFLAGS="${RUSTFLAGS-} -C target-feature=+crt-static --remap-path-prefix=$here=/ralphext --remap-path-prefix=$cargo_home=/cargo" \
     cargo build --release --locked --manifest-path "$here/Cargo.toml" --target "$target"
   binary=$CARGO_TARGET_DIR/$target/release/ralphext
 fi

@@ -1,5 +1,6 @@
 //! Releases: the wheel installs into a fresh environment of any Python, and goes away again; the same input gives the same bytes.
-//! The binary under test is packed, not a release build: how it is packed does not depend on how it was optimised.
+//! What is released is static, and its wheel is tagged for that. Not a release build is packed, which takes minutes, but a static
+//! program that starts the binary under test.
 
 use std::{
     fs,
@@ -18,10 +19,22 @@ fn run(command: &mut Command) -> String {
     out.into_owned()
 }
 
-fn pack(python: &str, out: &Path) {
+fn pack(program: &Path, out: &Path) {
     let script = repository().join("scripts/dist.py");
-    let mut command = Command::new(python);
-    run(command.arg(script).arg(binary()).arg("--out").arg(out).env("SOURCE_DATE_EPOCH", "1764000000"));
+    let mut command = Command::new("python3");
+    run(command.arg(script).arg(program).arg("--out").arg(out).env("SOURCE_DATE_EPOCH", "1764000000"));
+}
+
+/// A statically linked program that becomes the binary under test.
+fn static_program(folder: &Path) -> PathBuf {
+    let (source, program) = (folder.join("front.c"), folder.join("front"));
+    let code = format!(
+        "#include <unistd.h>\nint main(int n, char **words) {{ return execv(\"{}\", words), n > 0 ? 127 : 126; }}\n",
+        binary().display()
+    );
+    fs::write(&source, code).expect("a file");
+    run(Command::new("cc").arg("-static").arg("-o").arg(&program).arg(&source));
+    program
 }
 
 fn file_ending(folder: &Path, ending: &str) -> PathBuf {
@@ -52,8 +65,15 @@ fn pythons() -> Vec<String> {
 fn the_wheel_installs_and_goes_away_again() {
     let scratch = TempDir::new().expect("a directory");
     let dist = scratch.path().join("dist");
-    pack("python3", &dist);
+    pack(&static_program(scratch.path()), &dist);
     let wheel = file_ending(&dist, ".whl");
+    let name = wheel.to_string_lossy().into_owned();
+    let oldest = if cfg!(target_arch = "x86_64") {
+        "-py3-none-manylinux1_x86_64.manylinux2010"
+    } else {
+        "-py3-none-manylinux2014"
+    };
+    assert!(name.contains(oldest) && name.contains("manylinux_2_17"), "{name}");
     for (number, python) in pythons().iter().enumerate() {
         let venv = scratch.path().join(format!("venv{number}"));
         run(Command::new(python).args(["-m", "venv"]).arg(&venv));
@@ -62,14 +82,6 @@ fn the_wheel_installs_and_goes_away_again() {
             command.args(["-m", "pip", "--disable-pip-version-check"]).args(words);
             command
         };
-        let mut wheel = wheel.clone();
-        let debug_glibc = !wheel.to_string_lossy().contains("2014");
-        if python.contains("/3.6") && debug_glibc {
-            // Its pip is older than the tags of such a glibc (PEP 600), which only builds that are not static need.
-            let plain = scratch.path().join("ralphext-0.1.0-py3-none-any.whl");
-            fs::copy(&wheel, &plain).expect("a copy");
-            wheel = plain;
-        }
         run(pip(&["install", "--no-index", "--no-deps"]).arg(&wheel));
         let installed = venv.join("bin/ralphext");
         assert_eq!(run(Command::new(&installed).arg("--version")).trim(), "ralphext 0.1.0", "{python}");
@@ -85,13 +97,20 @@ fn the_wheel_installs_and_goes_away_again() {
 fn the_same_input_gives_the_same_bytes_and_sums() {
     let scratch = TempDir::new().expect("a directory");
     let (one, two) = (scratch.path().join("one"), scratch.path().join("two"));
-    pack("python3", &one);
-    pack("python3", &two);
+    pack(&binary(), &one);
+    pack(&binary(), &two);
     for ending in [".whl", ".tar.gz", "SHA256SUMS"] {
         let same =
             fs::read(file_ending(&one, ending)).expect("one") == fs::read(file_ending(&two, ending)).expect("two");
         assert!(same, "{ending} differs");
     }
+    // It is linked dynamically, as one for its own machine only: the tag is that of its glibc.
+    let name = file_ending(&one, ".whl").to_string_lossy().into_owned();
+    let elf = fs::read(binary()).expect("the binary");
+    let asks = |minor: &u32| memchr::memmem::find(&elf, format!("\0GLIBC_2.{minor}\0").as_bytes()).is_some();
+    let newest = (0..100).rev().find(asks);
+    let tag = format!("-none-manylinux_2_{}_", newest.expect("a glibc"));
+    assert!(newest < Some(18) || name.contains(&tag), "{name} has no {tag}");
     run(Command::new("sha256sum").args(["--check", "--strict", "SHA256SUMS"]).current_dir(&one));
     let listed = run(Command::new("tar")
         .args(["--list", "--verbose", "--numeric-owner", "--file"])
