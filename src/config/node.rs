@@ -151,7 +151,7 @@ impl Node {
             Data::Scalar(Value::String(text)) => {
                 let written = self.written.as_ref().unwrap_or(text);
                 let may_be_address = key.starts_with("redis") || written.contains("://");
-                let text = if may_be_address { RedisUrl::mask(written) } else { written.clone() };
+                let text = if may_be_address { mask_query(&RedisUrl::mask(written)) } else { written.clone() };
                 match text.char_indices().nth(MAX_SHOWN) {
                     Some((end, _)) => format!("{:?}...", &text[..end]),
                     None => format!("{text:?}"),
@@ -171,6 +171,14 @@ impl Node {
             }
             _ => visit(key, self),
         }
+    }
+}
+
+/// An address without its query, which may hold a secret of any name.
+fn mask_query(text: &str) -> String {
+    match text.split_once("://").and_then(|(_, rest)| rest.split_once('?')) {
+        Some((_, query)) if !query.is_empty() => format!("{}...", &text[..text.len() - query.len()]),
+        _ => text.to_owned(),
     }
 }
 
@@ -207,6 +215,7 @@ mod tests {
         assert_eq!(text("u:s3cret@h").shown("redis.url"), "\"u:***@h\"");
         assert_eq!(text("u:s3cret@h").shown("redis"), "\"u:***@h\"");
         assert_eq!(text("http://u:s3cret@h").shown("service.docs_url"), "\"http://u:***@h\"");
+        assert_eq!(text("htp://h/list?key=s3cret").shown("source.http.url"), "\"htp://h/list?...\"");
         assert_eq!(text("dc@example.com").shown("service.owner"), "\"dc@example.com\"");
         let command = Node::new(Data::List(vec![text("./a"), text("--token=s3cret")]), Origin::Flag);
         assert_eq!(command.shown("source.command"), "[\"./a\", ...]");

@@ -130,7 +130,8 @@ impl<'a> Rules<'a> {
             self.refuse(&["content.ignore", "content.content_type"], reason, "remove one of the two");
         }
         let source = &self.settings.source;
-        let has_interval = matches!(source.kind, SourceKind::Exec | SourceKind::File | SourceKind::Sql);
+        let has_interval =
+            matches!(source.kind, SourceKind::Exec | SourceKind::File | SourceKind::Sql | SourceKind::Http);
         if has_interval && content.max_stale < source.interval {
             let reason = format!("it is less than source.interval ({}), so content would expire", source.interval);
             let hint = "make it several times source.interval";

@@ -73,7 +73,7 @@ pub struct Handler {
     intake: Intake,
     /// What the sanitiser took out of the content that is being handled.
     removed_markup: Removed,
-    failing: Failing,
+    pub(super) failing: Failing,
     max_content: usize,
     max_binary: usize,
     max_total: u64,
@@ -126,6 +126,7 @@ impl Handler {
         self.counts = Counts::default();
         self.faults.begin();
         self.unmatched.begin();
+        self.failing.unsure = false;
         self.renewals.clear();
         self.output.begin();
         self.in_snapshot = snapshot;
@@ -243,6 +244,7 @@ impl Handler {
             self.rendered(removed);
             self.object(slot, id, &content, raw, now)
         });
+        self.failing.document(document, id, taken.as_ref().err());
         if let Err(fault) = taken {
             self.fault(&document.place, Some(id), &fault);
         }

@@ -105,7 +105,7 @@ impl Engine {
         report.whole &= !report.unfinished;
         self.finish(&mut report, complete, begun.elapsed());
         let is_all_there = report.summary.complete || (report.delta && report.store_error.is_none());
-        self.is_settled = is_all_there && !report.unfinished;
+        self.is_settled = is_all_there && !report.unfinished && !self.handler.failing.unsure;
         if self.kind != Kind::Plan {
             self.note(&report);
             if report.store_error.is_none() && !report.interrupted {

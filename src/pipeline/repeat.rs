@@ -18,7 +18,14 @@ impl Handler {
     /// The source says that the object has what it had. One that does not stand in Redis as it should is fetched anew by
     /// the next pass, whose source is told to forget.
     pub(super) fn same(&mut self, id: &str, now: Now) {
-        let Some(slot) = self.ledger.find(id) else { return };
+        if let Some((place, fault)) = self.failing.object(id) {
+            return self.fault(&place, Some(id), &fault);
+        }
+        // What it has is not known, so nothing can be said of what is not named.
+        let Some(slot) = self.ledger.find(id) else {
+            self.counts.unnamed += 1;
+            return;
+        };
         if !self.confirm(slot, now) {
             self.ledger.set_seen(slot, self.pass);
             self.counts.objects += 1;

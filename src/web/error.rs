@@ -135,6 +135,11 @@ impl WebError {
         Self::new(WebErrorKind::TooSlow, format!("{} took longer than {timeout}", shown_url(url)), hint::SLOW)
     }
 
+    /// The task that asked ended without an answer: the process does.
+    pub(super) fn stopping(url: &Url) -> Self {
+        Self::new(WebErrorKind::Connect, format!("{} was asked and not waited for", shown_url(url)), hint::BROKE_OFF)
+    }
+
     pub(super) fn too_large(url: &Url, max: u64) -> Self {
         let problem = format!("the answer of {} has more than {max} bytes", shown_url(url));
         Self::new(WebErrorKind::TooLarge, problem, hint::LARGE)

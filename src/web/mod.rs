@@ -16,10 +16,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use answer::Limits;
 use reqwest::{
     header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
     redirect::{self, Attempt},
 };
+
+use tokio::task::JoinSet;
 
 pub use self::{
     access::Access,
@@ -78,9 +81,11 @@ impl Client {
     /// # Errors
     /// Everything else; see [`WebError::kind`].
     pub async fn get(&self, url: &Url, extra: &HeaderMap) -> Result<Answer, WebError> {
-        let deadline = Instant::now() + self.access.timeout;
+        let mut deadline = Instant::now() + self.access.timeout;
         let mut tries = retry::Tries::new(self.access.retries);
         loop {
+            // To wait for one's turn is no slowness of the server's.
+            deadline += self.take_turn().await;
             let error = match self.once(url, extra, deadline).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
@@ -95,18 +100,22 @@ impl Client {
     }
 
     async fn once(&self, url: &Url, extra: &HeaderMap, deadline: Instant) -> Result<Answer, WebError> {
-        self.take_turn().await;
         let mut headers = self.own_headers()?;
         headers.extend(extra.iter().map(|(name, value)| (name.clone(), value.clone())));
         let request = self.inner.get(url.clone()).headers(headers).send();
         let left = deadline.saturating_duration_since(Instant::now());
-        let response = match tokio::time::timeout(left, request).await {
-            Ok(response) => response.map_err(|e| WebError::sending(url, e))?,
-            Err(_) => return Err(WebError::too_slow(url, self.access.timeout)),
+        // A task of its own, which goes on while the one that asks is held up.
+        let mut task = JoinSet::new();
+        task.spawn(tokio::time::timeout(left, request));
+        let response = match task.join_next().await {
+            Some(Ok(Ok(response))) => response.map_err(|e| WebError::sending(url, e))?,
+            Some(Ok(Err(_))) => return Err(WebError::too_slow(url, self.access.timeout)),
+            Some(Err(_)) | None => return Err(WebError::stopping(url)),
         };
         let status = response.status();
         if status.is_success() || status == StatusCode::NOT_MODIFIED || status == StatusCode::NOT_FOUND {
-            return Ok(Answer::new(response, self.access.max_body, deadline, self.access.timeout));
+            let left = deadline.saturating_duration_since(Instant::now());
+            return Ok(Answer::new(response, self.access.max_body, Limits { left, timeout: self.access.timeout }));
         }
         Err(WebError::status(url, status, response.headers(), self.access.has_secret()))
     }
@@ -126,9 +135,10 @@ impl Client {
         Ok(headers)
     }
 
-    /// Waits until the rate allows one request more.
-    async fn take_turn(&self) {
-        let Some(rate) = self.access.rate.filter(|rate| *rate > 0) else { return };
+    /// Waits until the rate allows one request more; how long that took.
+    async fn take_turn(&self) -> Duration {
+        let Some(rate) = self.access.rate.filter(|rate| *rate > 0) else { return Duration::ZERO };
+        let begun = Instant::now();
         let gap = Duration::from_secs(1) / rate;
         let at = {
             let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
@@ -137,6 +147,7 @@ impl Client {
             at
         };
         tokio::time::sleep_until(at.into()).await;
+        begun.elapsed()
     }
 }
 

@@ -11,10 +11,9 @@ use super::{
     BoxFuture, Sink, Source, SourceError,
     cut::{Cutter, Forms},
     document::Wanted,
-    pump,
 };
 use crate::{
-    model::Ending,
+    model::{Ending, Fetched},
     settings::{self, Paging},
     web::{
         Access, Answer, Client, StatusCode, Url, WebError, WebErrorKind,
@@ -132,7 +131,11 @@ impl Http {
             }
         }
         if let Some(shifted) = pages.shifted() {
-            tracing::debug!(url = shown_url(&first), "the pages shifted while they were read: {shifted}");
+            let url = shown_url(&first);
+            tracing::info!(
+                url,
+                "the pages shifted while they were read, so nothing is removed by this pass: {shifted}"
+            );
             return Ok(Ending::Open);
         }
         Ok(Ending::Complete)
@@ -142,26 +145,31 @@ impl Http {
     async fn ask(&self, url: &Url, validators: &Validators) -> Result<Option<Answer>, SourceError> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(LISTS));
-        validators.ask(&mut headers);
-        let answer = self.client.get(url, &headers).await.map_err(failed)?;
-        match answer.status() {
-            StatusCode::NOT_MODIFIED if validators.are_any() => Ok(None),
-            StatusCode::NOT_FOUND | StatusCode::NOT_MODIFIED => Err(SourceError::Http {
+        let mut conditional = headers.clone();
+        validators.ask(&mut conditional);
+        let mut answer = self.client.get(url, &conditional).await.map_err(failed)?;
+        if answer.status() == StatusCode::NOT_MODIFIED && validators.are_any() {
+            let goes_on = self.settings.paging != Paging::None && paging::next_link(answer.headers()).is_some();
+            if !goes_on {
+                return Ok(None);
+            }
+            // It is what it was when there was no other page; now there is one.
+            answer = self.client.get(url, &headers).await.map_err(failed)?;
+        }
+        let kind = answer.content_type().unwrap_or_default();
+        if matches!(answer.status(), StatusCode::NOT_FOUND | StatusCode::NOT_MODIFIED) {
+            return Err(SourceError::Http {
                 problem: format!("{} answers {}", shown_url(url), answer.status()),
                 hint: "check the path of source.http.url",
-            }),
-            _ => {
-                let kind = answer.content_type().unwrap_or_default();
-                let is_page = kind == "text/html" || kind == "application/xhtml+xml";
-                if is_page || kind.starts_with("image/") || kind.starts_with("video/") {
-                    return Err(SourceError::Http {
-                        problem: format!("{} answers with {kind}, not with a list of objects", shown_url(url)),
-                        hint: "it may be a login page: check the address, and whether a token is needed",
-                    });
-                }
-                Ok(Some(answer))
-            }
+            });
         }
+        if is_page(&kind) || kind.starts_with("image/") || kind.starts_with("video/") {
+            return Err(SourceError::Http {
+                problem: format!("{} answers with {kind}, not with a list of objects", shown_url(url)),
+                hint: "it may be a login page: check the address, and whether a token is needed",
+            });
+        }
+        Ok(Some(answer))
     }
 
     /// Cuts one answer into records, and finds out where the list goes on.
@@ -175,7 +183,7 @@ impl Http {
                 Ok(Some(chunk)) => {
                     cutter.room().extend_from_slice(&chunk);
                     cutter.advance();
-                    pump::drain(&mut cutter, sink).await?;
+                    hand_on(&mut cutter, pages, sink).await?;
                 }
                 Ok(None) => break Ok(()),
                 Err(e) => break Err(failed(e)),
@@ -184,12 +192,12 @@ impl Http {
         if let Err(e) = read {
             // Whole records count, as a delta; one that broke off does not.
             cutter.flush();
-            pump::drain(&mut cutter, sink).await?;
+            hand_on(&mut cutter, pages, sink).await?;
             return Err(e);
         }
         let finished = cutter.finish();
-        pump::drain(&mut cutter, sink).await?;
-        if !finished? {
+        hand_on(&mut cutter, pages, sink).await?;
+        if !finished? && !pages.may_be_empty() {
             return Err(SourceError::Nothing {
                 origin: origin.to_string(),
                 problem: "answers with nothing at all",
@@ -199,6 +207,22 @@ impl Http {
         let next = pages.next(&url, cutter.found(), link, cutter.scalars())?;
         Ok(Page { next, validators })
     }
+}
+
+/// Whether this media type is one of pages for people.
+fn is_page(kind: &str) -> bool {
+    kind == "text/html" || kind == "application/xhtml+xml"
+}
+
+/// Sends what is ready, after `pages` looked at it.
+async fn hand_on(cutter: &mut Cutter, pages: &mut Pages, sink: &Sink) -> Result<(), SourceError> {
+    while let Some(item) = cutter.pop() {
+        if let Fetched::Block { block, .. } = &item {
+            block.records.iter().for_each(|span| pages.saw(&block.data[span.range()]));
+        }
+        sink.send(item).await?;
+    }
+    Ok(())
 }
 
 impl Source for Http {

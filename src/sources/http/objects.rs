@@ -6,12 +6,12 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
 
-use super::{Http, Validators, address, failed};
+use super::{Http, Validators, address, failed, is_page};
 use crate::{
     model::{Block, ContentType, Document, Encoding, Ending, Fault, FaultKind, Fetched, ObjectId, Place},
     sources::{BoxFuture, Sink, SourceError},
     web::{
-        StatusCode, Url, WebError, WebErrorKind,
+        Answer, StatusCode, Url, WebError, WebErrorKind,
         header::{ACCEPT, HeaderMap, HeaderValue},
         shown_url,
     },
@@ -28,6 +28,8 @@ enum Got {
     Unchanged,
     Nothing,
     Failed(Box<WebError>),
+    /// A page for people at another address than was asked for.
+    Elsewhere(SourceError),
 }
 
 impl Http {
@@ -73,31 +75,11 @@ impl Http {
         });
         let concurrency = self.settings.concurrency.max(1) as usize;
         let mut answers = std::pin::pin!(stream::iter(requests).buffer_unordered(concurrency));
-        let (mut validators, mut failures) = (Vec::new(), 0);
+        let mut taken = Taken::default();
         while let Some((id, got)) = answers.next().await {
-            match got {
-                Got::Failed(error) => {
-                    failures += 1;
-                    let is_all =
-                        matches!(error.kind, WebErrorKind::Refused | WebErrorKind::Settings | WebErrorKind::Tls);
-                    if is_all || failures >= AWAY {
-                        return Err(failed(*error));
-                    }
-                    let fault = Fault::new(FaultKind::Unreadable, error.problem);
-                    let place = Place { origin: Arc::from(shown_template(template, &id)), line: 0 };
-                    sink.send(Fetched::Broken { place, id: Some(id), fault }).await?;
-                    continue;
-                }
-                Got::Content(document, new) => {
-                    sink.send(Fetched::Document(document)).await?;
-                    validators.push((id, new));
-                }
-                Got::Unchanged => sink.send(Fetched::Same { id }).await?,
-                Got::Nothing => {}
-            }
-            failures = 0;
+            taken.take(template, id, got, sink).await?;
         }
-        Ok(validators)
+        Ok(taken.validators)
     }
 
     async fn object(&self, template: &str, id: &str) -> Got {
@@ -116,8 +98,12 @@ impl Http {
             if answer.status() == StatusCode::NOT_FOUND || answer.status() == StatusCode::NO_CONTENT {
                 return Ok(Got::Nothing);
             }
+            let kind = answer.content_type();
+            if let Some(error) = led_away(&url, &answer, kind.as_deref()) {
+                return Ok(Got::Elsewhere(error));
+            }
             let validators = Validators::of(&answer);
-            let content_type = content_type(answer.content_type().as_deref());
+            let content_type = content_type(kind.as_deref());
             let body = answer.whole(self.max_line as u64).await?;
             let data = match content_type.encoding() {
                 Encoding::Base64 => STANDARD.encode(&body).into_bytes(),
@@ -192,6 +178,44 @@ impl Http {
     }
 }
 
+/// What the answers of one fetch led to.
+#[derive(Default)]
+struct Taken {
+    validators: Vec<(String, Validators)>,
+    /// Failures without an answer in between.
+    failures: u32,
+}
+
+impl Taken {
+    async fn take(&mut self, template: &str, id: String, got: Got, sink: &Sink) -> Result<(), SourceError> {
+        match got {
+            Got::Failed(error) => {
+                self.failures += 1;
+                let is_all = matches!(
+                    error.kind,
+                    WebErrorKind::Refused | WebErrorKind::Settings | WebErrorKind::Tls | WebErrorKind::Redirect
+                );
+                if is_all || self.failures >= AWAY {
+                    return Err(failed(*error));
+                }
+                let fault = Fault::new(FaultKind::Unreadable, error.problem);
+                let place = Place { origin: Arc::from(shown_template(template, &id)), line: 0 };
+                return sink.send(Fetched::Broken { place, id: Some(id), fault }).await;
+            }
+            Got::Elsewhere(error) => return Err(error),
+            Got::Content(document, new) => {
+                sink.send(Fetched::Document(document)).await?;
+                self.validators.push((id, new));
+            }
+            Got::Unchanged => sink.send(Fetched::Same { id }).await?,
+            // Should it come back as it was, it has to be told anew.
+            Got::Nothing => self.validators.push((id, Validators::default())),
+        }
+        self.failures = 0;
+        Ok(())
+    }
+}
+
 /// The ids, and what is none.
 #[derive(Default)]
 struct Ids {
@@ -234,6 +258,16 @@ fn content_type(header: Option<&str>) -> ContentType {
     let text = header.unwrap_or("application/json");
     let is_json = text.ends_with("+json") && text != ContentType::CARD.as_str();
     if is_json { ContentType::JSON } else { ContentType::parse(text).unwrap_or(ContentType::JSON) }
+}
+
+/// A page that a redirect led to is nobody's content: it is most often the one that asks people to log in.
+fn led_away(asked: &Url, answer: &Answer, kind: Option<&str>) -> Option<SourceError> {
+    let there = answer.url();
+    let is_other = asked.path().trim_end_matches('/') != there.path().trim_end_matches('/');
+    (is_other && kind.is_some_and(is_page)).then(|| SourceError::Http {
+        problem: format!("{} leads to {}, a page for people", shown_url(asked), there.path()),
+        hint: "it may ask to log in: give a token; or write the address that it leads to as source.http.object_url",
+    })
 }
 
 fn shown_template(template: &str, id: &str) -> String {

@@ -35,6 +35,11 @@ pub(super) struct Pages {
     records: u64,
     /// How many there are, as the last page said.
     count: Option<u64>,
+    /// What the records of the page before were, and those of this one.
+    before: HashSet<u64>,
+    here: HashSet<u64>,
+    /// The first sign of pages that shifted while they were read.
+    shift: Option<String>,
 }
 
 impl Pages {
@@ -50,6 +55,9 @@ impl Pages {
             pages: 0,
             records: 0,
             count: None,
+            before: HashSet::new(),
+            here: HashSet::new(),
+            shift: None,
         };
         if pages.paging == Paging::Offset {
             pages.first = pages.at_offset(0);
@@ -76,6 +84,25 @@ impl Pages {
         }
     }
 
+    /// Whether an empty page is the end, and no answer that went missing.
+    pub(super) fn may_be_empty(&self) -> bool {
+        self.pages > 0 && self.paging == Paging::Offset
+    }
+
+    /// Looks at a record of the page that is read: one that stood on the page before, too, came there since. Only pages side
+    /// by side are compared, so that this holds two pages of hashes, and an object that has two equal records far from each
+    /// other is none of its business.
+    pub(super) fn saw(&mut self, record: &[u8]) {
+        if self.paging == Paging::None {
+            return;
+        }
+        let hash = xxhash_rust::xxh3::xxh3_64(record);
+        if self.before.contains(&hash) {
+            self.shift.get_or_insert_with(|| format!("a record of page {} comes again on the next", self.pages));
+        }
+        self.here.insert(hash);
+    }
+
     /// What follows the page at `url`, which had so many records.
     ///
     /// # Errors
@@ -90,7 +117,13 @@ impl Pages {
         self.pages += 1;
         self.records += records;
         let count = scalars.last().and_then(|count| count.as_deref()?.parse().ok());
+        if let (Some(before), Some(now)) = (self.count, count)
+            && before != now
+        {
+            self.shift.get_or_insert_with(|| format!("{before} records are said to be there, and then {now}"));
+        }
         self.count = count.or(self.count);
+        self.before = std::mem::take(&mut self.here);
         let text = scalars.first().and_then(|text| scalar(text.as_deref()?));
         let next = match self.paging {
             Paging::None => None,
@@ -98,13 +131,14 @@ impl Pages {
             Paging::Next => text.map(|text| join(url, &text)).transpose()?,
             Paging::Cursor => text.map(|cursor| with(&self.first, &[(&self.param, &cursor)])),
             Paging::Offset => {
-                let is_last = records < self.page_size || self.count.is_some_and(|count| self.records >= count);
-                (!is_last || (records > 0 && self.count.is_some_and(|count| self.records < count)))
-                    .then(|| self.at_offset(self.records))
+                // A server may give fewer than it was asked for: only an empty page is the last one for certain.
+                let is_last = records == 0 || self.count.is_some_and(|count| self.records >= count);
+                (!is_last).then(|| self.at_offset(self.records))
             }
         };
         let Some(next) = next else { return Ok(Next::End) };
-        if next.origin() != self.first.origin() {
+        // A redirect may have led up to https: that is where the secret went already.
+        if next.origin() != self.first.origin() && next.origin() != url.origin() {
             return Err(SourceError::Http {
                 problem: format!("{} goes on at another server: {}", shown_url(url), shown_url(&next)),
                 hint: "the server has a wrong idea of its own address: look at its settings of proxies and host names",
@@ -125,8 +159,11 @@ impl Pages {
         Ok(Next::Page(next))
     }
 
-    /// Why what came is not all there is, where the server says how many there are.
+    /// Why what came is not known to be all there is.
     pub(super) fn shifted(&self) -> Option<String> {
+        if self.shift.is_some() {
+            return self.shift.clone();
+        }
         let count = self.count.filter(|count| *count != self.records)?;
         Some(format!("{} came, {count} are said to be there", self.records))
     }
@@ -233,11 +270,12 @@ mod tests {
     }
 
     #[test]
-    fn offsets_go_on_until_a_page_is_short_or_all_are_there() {
+    fn offsets_go_on_until_a_page_is_empty_or_all_are_there() {
         let mut pages = pages(Paging::Offset, |_| {});
         assert_eq!(pages.first().query(), Some("b=1&limit=2&offset=0"));
         assert_eq!(go_on(&mut pages, 2, None, &[None]).as_deref(), Some("b=1&limit=2&offset=2"));
-        assert_eq!(go_on(&mut pages, 1, None, &[None]), None);
+        assert_eq!(go_on(&mut pages, 1, None, &[None]).as_deref(), Some("b=1&limit=2&offset=3"));
+        assert_eq!(go_on(&mut pages, 0, None, &[None]), None);
         assert_eq!(pages.shifted(), None);
         // A server that gives fewer than it was asked for is asked on while it says that there are more.
         let mut pages = self::pages(Paging::Offset, |http| http.page_size = 1000);
@@ -247,6 +285,21 @@ mod tests {
         let mut pages = self::pages(Paging::Offset, |_| {});
         assert_eq!(go_on(&mut pages, 0, None, &[some("3")]), None);
         assert_eq!(pages.shifted().as_deref(), Some("0 came, 3 are said to be there"));
+    }
+
+    #[test]
+    fn pages_that_shift_are_seen() {
+        let mut pages = pages(Paging::Offset, |_| {});
+        go_on(&mut pages, 2, None, &[some("3")]);
+        go_on(&mut pages, 2, None, &[some("4")]);
+        assert_eq!(pages.shifted().as_deref(), Some("3 records are said to be there, and then 4"));
+        let mut pages = self::pages(Paging::Offset, |_| {});
+        for (at, page) in [["a", "b"], ["c", "d"], ["a", "e"], ["e", "f"]].into_iter().enumerate() {
+            assert_eq!(pages.shifted(), None, "page {at}");
+            page.iter().for_each(|record| pages.saw(record.as_bytes()));
+            go_on(&mut pages, 2, None, &[None]);
+        }
+        assert_eq!(pages.shifted().as_deref(), Some("a record of page 3 comes again on the next"));
     }
 
     #[test]

@@ -63,6 +63,8 @@ pub enum Body {
     Chunked(Vec<u8>),
     /// This, again and again, until nobody takes it any more.
     Endless(Vec<u8>),
+    /// The first part, a pause, and the second one.
+    Paused(Vec<u8>, Duration, Vec<u8>),
     /// This, and then nothing, with the connection open.
     Stalled(Vec<u8>),
     /// Not even a head: the connection is closed.
@@ -202,6 +204,7 @@ fn send(out: &mut impl Write, reply: Reply, ended: &AtomicBool) -> std::io::Resu
         Body::None => return Ok(()),
         Body::Whole(body) if !empty => write!(text, "Content-Length: {}\r\n", body.len()),
         Body::Cut(body, more) => write!(text, "Content-Length: {}\r\n", body.len() + more),
+        Body::Paused(first, _, second) => write!(text, "Content-Length: {}\r\n", first.len() + second.len()),
         Body::Chunked(_) => write!(text, "Transfer-Encoding: chunked\r\n"),
         Body::Stalled(_) => write!(text, "Content-Length: 1000000\r\n"),
         _ => Ok(()),
@@ -220,6 +223,12 @@ fn send(out: &mut impl Write, reply: Reply, ended: &AtomicBool) -> std::io::Resu
             while !ended.load(Ordering::Relaxed) {
                 out.write_all(&body)?;
             }
+        }
+        Body::Paused(first, pause, second) => {
+            out.write_all(&first)?;
+            out.flush()?;
+            thread::sleep(pause);
+            out.write_all(&second)?;
         }
         Body::Stalled(body) => {
             out.write_all(&body)?;

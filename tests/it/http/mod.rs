@@ -1,5 +1,6 @@
 //! A server as the source: lists, pages, validators, single objects, secrets, certificates.
 
+mod changing;
 mod misbehaving;
 
 use std::{
