@@ -40,6 +40,8 @@ pub struct Tally {
     pub is_complete: bool,
     /// Items of the request that were handled.
     pub items: u64,
+    /// Items that came of them on their way, beside the one that each was.
+    pub split: u64,
     /// The stretch of work in which the first of them was; what was handled in another one is not known to be in Redis.
     pub stretch: Option<u64>,
 }
@@ -51,6 +53,11 @@ impl Tally {
         if self.refusals.len() < REFUSALS {
             self.refusals.push(refusal);
         }
+    }
+
+    /// Whether all of the `sent` items were handled.
+    pub fn has_all(&self, sent: u64) -> bool {
+        self.items == sent + self.split
     }
 }
 

@@ -13,8 +13,8 @@ use crate::{
 pub(super) struct Asked {
     /// The stretch of work between two failures of Redis.
     stretch: u64,
-    /// Their last batch is not sent yet.
-    unsent: Vec<Confirm>,
+    /// Their last batch is not sent yet; with the number of jobs that were when they ended.
+    unsent: Vec<(u64, Confirm)>,
     /// To be answered after so many receipts.
     sent: VecDeque<(u64, Confirm)>,
 }
@@ -28,8 +28,8 @@ impl Asked {
     }
 
     /// All batches so far are sent; `jobs` in all.
-    pub(super) fn all_sent(&mut self, jobs: u64) {
-        self.sent.extend(self.unsent.drain(..).map(|confirm| (jobs, confirm)));
+    fn all_sent(&mut self, jobs: u64) {
+        self.sent.extend(self.unsent.drain(..).map(|(_, confirm)| (jobs, confirm)));
     }
 }
 
@@ -42,7 +42,9 @@ impl Engine {
         let in_snapshot = self.handler.in_snapshot;
         let is_snapshot = tally.lock().is_snapshot;
         self.handler.in_snapshot &= is_snapshot;
+        self.handler.only_changes = !is_snapshot;
         let is_idle = self.take_item(item);
+        self.handler.only_changes = false;
         if !is_snapshot {
             self.handler.in_snapshot = in_snapshot;
         }
@@ -73,7 +75,17 @@ impl Engine {
 
     /// A request is over; it is answered when all before it is in Redis.
     pub(super) fn confirm_later(&mut self, confirm: Confirm) {
-        self.asked.unsent.push(confirm);
+        self.asked.unsent.push((self.link.jobs(), confirm));
+    }
+
+    /// What the source said so far is on its way: its requests are answered with the last receipt. Where one led to nothing that
+    /// was sent, the fence is asked: what looks unchanged is so for the writer only.
+    pub(super) async fn confirm_sent(&mut self) {
+        let jobs = self.link.jobs();
+        if self.asked.unsent.iter().any(|(before, _)| *before == jobs) {
+            self.link.look(&mut self.handler).await;
+        }
+        self.asked.all_sent(self.link.jobs());
     }
 
     /// Answers whoever need not wait any more.

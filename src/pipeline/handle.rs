@@ -64,6 +64,8 @@ pub struct Handler {
     pub in_snapshot: bool,
     /// `{"end": true}` was read in this snapshot.
     pub ended: bool,
+    /// What is being handled belongs to no snapshot, and can begin or end none.
+    pub only_changes: bool,
     /// Lost values with a greater version than this are not healed yet.
     pub heal_up_to: Version,
     /// What was taken, for the spool; none without one.
@@ -99,6 +101,7 @@ impl Handler {
             pass: 0,
             in_snapshot: false,
             ended: false,
+            only_changes: false,
             heal_up_to: Version(u64::MAX),
             kept: None,
             policy,
@@ -195,6 +198,10 @@ impl Handler {
                     }
                 }
                 Ok(Taken::Remove { id }) => self.remove(&id),
+                Ok(Taken::Begin | Taken::End) if self.only_changes => {
+                    let reason = "a snapshot's begin or end among changes";
+                    self.fault(&place(), None, &Fault::new(FaultKind::BadField, reason));
+                }
                 Ok(Taken::Begin) => self.begin_snapshot(),
                 Ok(Taken::End) => self.ended = true,
                 Ok(Taken::Heartbeat) => {}

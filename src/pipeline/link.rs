@@ -119,6 +119,11 @@ impl Link {
         }
     }
 
+    /// Asks whether this is the writer still; a receipt like any other.
+    pub async fn look(&mut self, handler: &mut Handler) {
+        self.send(handler, Job::Look).await;
+    }
+
     async fn send(&mut self, handler: &mut Handler, job: Job) {
         // Receipts first: they free memory, and a failure shows as early as it can.
         while let Ok(receipt) = self.writer.receipts.try_recv() {
@@ -193,9 +198,10 @@ impl Link {
                     }
                 }
             }
-            Receipt::Renewed { result: Err(e), .. } => {
+            Receipt::Renewed { result: Err(e), .. } | Receipt::Looked(Err(e)) => {
                 self.failed.get_or_insert(e);
             }
+            Receipt::Looked(Ok(())) => {}
         }
         metrics.written.add(self.booked.written - before.written);
         metrics.removed.add(self.booked.removed - before.removed);

@@ -309,7 +309,7 @@ impl Engine {
     pub(super) async fn flush(&mut self) {
         self.handler.output.flush(&mut self.handler.clock, false);
         self.send_ready().await;
-        self.asked.all_sent(self.link.jobs());
+        self.confirm_sent().await;
     }
 
     async fn send_ready(&mut self) {

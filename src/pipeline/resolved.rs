@@ -174,6 +174,7 @@ impl Resolver {
             Fetched::Block { origin, block } => self.block(&origin, block),
             Fetched::Asked(item, tally) => {
                 let items = self.take(*item);
+                tally.lock().split += items.len().saturating_sub(1) as u64;
                 items.into_iter().map(|item| Fetched::Asked(Box::new(item), tally.clone())).collect()
             }
             item => {

@@ -89,7 +89,7 @@ impl Events {
         sink.send(Fetched::Confirm(Confirm { tally, reply })).await?;
         // What waits for its answer should not wait for the next entry.
         sink.send(Fetched::Idle).await?;
-        let confirmed = answered.await.is_ok_and(|answer| answer.tally.items == 1);
+        let confirmed = answered.await.is_ok_and(|answer| answer.tally.has_all(1));
         if !confirmed {
             return Err(SourceError::Closed);
         }

@@ -139,7 +139,7 @@ impl Feed {
         self.tx.send(Fetched::Confirm(confirm)).await.map_err(|_| Unconfirmed)?;
         let answer: Answer = answered.await.map_err(|_| Unconfirmed)?;
         // Items may have been lost with the pass that they were in.
-        if answer.tally.items != self.sent {
+        if !answer.tally.has_all(self.sent) {
             return Err(Unconfirmed);
         }
         if self.snapshot.is_some() && !answer.tally.is_complete {

@@ -1,7 +1,8 @@
 //! A stream of somebody else's, read by a consumer group (`XREADGROUP`, `XACK`). It must not know what its entries mean.
 //!
 //! There is one consumer, whoever it is at the moment: the service's one writer. What it took and did not acknowledge is given
-//! to it again first, also after another process has taken over.
+//! to it again first, also after another process has taken over. An entry that another process took in the meantime, since it did
+//! not know yet that it writes no more, comes before all that are younger: entries are given in the order of the stream.
 
 use std::time::Duration;
 
@@ -13,6 +14,10 @@ use super::{StoreError, Target, batch::command, connection::Connection};
 const CONSUMER: &[u8] = b"ralphext";
 /// Entries read at once.
 const COUNT: &[u8] = b"200";
+/// From the first entry on that was taken and not acknowledged.
+const PENDING: &[u8] = b"0";
+/// What nobody has taken yet.
+const NEW: &[u8] = b">";
 
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,42 +66,41 @@ impl StreamReader {
     /// # Errors
     /// When the server fails, or does not allow it.
     pub fn read(&mut self, wait: Duration) -> Result<Inflow, StoreError> {
-        let block = wait.as_millis().max(1).to_string();
+        match self.in_order(wait) {
+            Ok(entries) if entries.is_empty() => Ok(Inflow::Nothing),
+            Ok(entries) => Ok(Inflow::Entries(entries)),
+            Err(e) if e.code() == Some("NOGROUP") => self.make(),
+            Err(e) => Err(self.failed(&e)),
+        }
+    }
+
+    /// What is pending, else what is new: and that only when nothing older is pending, which a process took that was the
+    /// writer before. What is dropped here is pending now, and comes in its turn.
+    fn in_order(&mut self, wait: Duration) -> Result<Vec<Entry>, RedisError> {
+        if self.wants_pending {
+            let pending = self.take(PENDING, COUNT, wait)?;
+            if !pending.is_empty() {
+                return Ok(pending);
+            }
+            self.wants_pending = false;
+        }
+        let new = self.take(NEW, COUNT, wait)?;
+        let first = self.take(PENDING, b"1", wait)?;
+        if first.first().map(|entry| &entry.id) == new.first().map(|entry| &entry.id) {
+            return Ok(new);
+        }
+        self.wants_pending = true;
+        self.take(PENDING, COUNT, wait)
+    }
+
+    /// Makes the group where it is not, and the stream with it.
+    fn make(&mut self) -> Result<Inflow, StoreError> {
         let (stream, group) = (self.stream.clone(), self.group.clone());
-        let from: &[u8] = if self.wants_pending { b"0" } else { b">" };
-        let read: [&[u8]; 11] = [
-            b"XREADGROUP",
-            b"GROUP",
-            &group,
-            CONSUMER,
-            b"COUNT",
-            COUNT,
-            b"BLOCK",
-            block.as_bytes(),
-            b"STREAMS",
-            &stream,
-            from,
-        ];
-        match self.ask(&read) {
-            Ok(answer) => {
-                let entries = entries(&answer);
-                if entries.is_empty() {
-                    // Nothing is pending any more.
-                    let was_pending = std::mem::take(&mut self.wants_pending);
-                    return if was_pending { self.read(wait) } else { Ok(Inflow::Nothing) };
-                }
-                Ok(Inflow::Entries(entries))
-            }
-            Err(e) if e.code() == Some("NOGROUP") => {
-                let made = self.ask(&[b"XGROUP", b"CREATE", &stream, &group, b"0", b"MKSTREAM"]);
-                self.wants_pending = true;
-                match made {
-                    Ok(_) => Ok(Inflow::Made),
-                    // Somebody was quicker.
-                    Err(e) if e.code() == Some("BUSYGROUP") => Ok(Inflow::Nothing),
-                    Err(e) => Err(self.failed(&e)),
-                }
-            }
+        self.wants_pending = true;
+        match self.ask(&[b"XGROUP", b"CREATE", &stream, &group, b"0", b"MKSTREAM"]) {
+            Ok(_) => Ok(Inflow::Made),
+            // Somebody was quicker.
+            Err(e) if e.code() == Some("BUSYGROUP") => Ok(Inflow::Nothing),
             Err(e) => Err(self.failed(&e)),
         }
     }
@@ -110,6 +114,17 @@ impl StreamReader {
         let mut words: Vec<&[u8]> = vec![b"XACK", &stream, &group];
         words.extend(ids.iter().map(|id| id.as_bytes()));
         self.ask(&words).map(drop).map_err(|e| self.failed(&e))
+    }
+
+    /// Up to `count` entries `from` one of the two places; waits for new ones only.
+    fn take(&mut self, from: &[u8], count: &[u8], wait: Duration) -> Result<Vec<Entry>, RedisError> {
+        let (stream, group, wait) = (self.stream.clone(), self.group.clone(), wait.as_millis().max(1).to_string());
+        let mut words: Vec<&[u8]> = vec![b"XREADGROUP", b"GROUP", &group, CONSUMER, b"COUNT", count];
+        if from == NEW {
+            words.extend([b"BLOCK", wait.as_bytes()]);
+        }
+        words.extend([b"STREAMS", stream.as_slice(), from]);
+        self.ask(&words).map(|answer| entries(&answer))
     }
 
     fn ask(&mut self, words: &[&[u8]]) -> Result<Value, RedisError> {

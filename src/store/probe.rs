@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{
     FailureClass, Info, Keys, StoreError, Survey, Target,
-    acl::{Grant, Needs, Places, When},
+    acl::{self, Grant, Needs, On, Places, When},
     connection::Connection,
     internal::{is_wrong_type, odd_keys},
 };
@@ -13,6 +13,10 @@ use crate::{
     model::{ServiceName, UnixMs},
     settings::Settings,
 };
+
+/// What commands fail with that are tried and allowed.
+const EXPECTED: [&str; 6] =
+    ["NOSCRIPT", "NoScript", "without MULTI", "NOGROUP", "requires the key to exist", "Invalid stream ID"];
 
 /// The answer of a server.
 #[derive(Debug, Serialize)]
@@ -55,9 +59,12 @@ pub fn probe(target: &Target, settings: &Settings, now: UnixMs) -> Result<Probe,
     }
     notes.extend(sentinel.iter().flat_map(|survey| &survey.others).map(|other| format!("sentinel {other}")));
     let mut missing = Vec::new();
-    for (grant, words) in
-        refused(&mut connection, target, &settings.redis.prefix, settings.name(), &Needs::of(settings))?
-    {
+    let needs = Needs::of(settings);
+    let mut all = refused(&mut connection, target, &settings.redis.prefix, settings.name(), &needs)?;
+    if needs.stream.is_none() {
+        all.extend(refused_on_stream(settings)?);
+    }
+    for (grant, words) in all {
         if grant.when == When::Optional {
             notes.push(format!("{words} is refused, so this is left undone: {}", grant.purpose));
         } else {
@@ -78,6 +85,19 @@ pub fn probe(target: &Target, settings: &Settings, now: UnixMs) -> Result<Probe,
     })
 }
 
+/// The rights to the stream that the source reads, that are refused to whoever reads it; each tried for real, which changes
+/// nothing.
+///
+/// # Errors
+/// When its server fails, or the key holds something else.
+pub fn refused_on_stream(settings: &Settings) -> Result<Vec<(&'static Grant, String)>, StoreError> {
+    let Some((stream, server)) = acl::stream(settings) else { return Ok(Vec::new()) };
+    let (target, only) = (Target::new(&server)?, Needs { stream: Some(stream), ..Needs::default() });
+    let grants = only.grants().filter(|grant| grant.on == On::Stream);
+    let places = Places::new(Keys::new(&server.prefix, settings.name()), &only);
+    try_all(&mut target.open()?, &target, grants, &places)
+}
+
 /// The rights that are refused, each tried for real.
 fn refused(
     connection: &mut Connection,
@@ -86,22 +106,34 @@ fn refused(
     service: &ServiceName,
     needs: &Needs,
 ) -> Result<Vec<(&'static Grant, String)>, StoreError> {
-    let places = Places::new(Keys::new(prefix, service), needs);
+    try_all(connection, target, needs.grants(), &Places::new(Keys::new(prefix, service), needs))
+}
+
+fn try_all(
+    connection: &mut Connection,
+    target: &Target,
+    grants: impl Iterator<Item = &'static Grant>,
+    places: &Places,
+) -> Result<Vec<(&'static Grant, String)>, StoreError> {
     let mut refused = Vec::new();
-    for grant in needs.grants() {
+    for grant in grants {
         let words = places.fill(grant);
         let mut command = redis::cmd(words[0]);
         command.arg(&words[1..]);
         if let Err(e) = command.query::<redis::Value>(connection) {
             if is_wrong_type(&e) {
-                return Err(target.failed_on(&e, words[1], "a sorted set"));
+                let (key, ours) = places.key(grant, &words);
+                return Err(target.failed_on(&e, key, ours));
             }
             let failed = target.failed(&e);
             match failed.class {
+                FailureClass::Permission if grant.on == On::Stream => {
+                    let command = grant.command.to_uppercase().replace('|', " ");
+                    refused.push((grant, format!("{command} {}", places.key(grant, &words).0)));
+                }
                 FailureClass::Permission => refused.push((grant, words[..words.len().min(2)].join(" "))),
-                // Not cached yet; or a refused MULTI before it, which is named already.
-                FailureClass::Server
-                    if ["NOSCRIPT", "NoScript", "without MULTI"].iter().any(|w| e.to_string().contains(w)) => {}
+                // Not cached yet; or a refused MULTI before it, which is named already; or of a stream, as it has to be.
+                FailureClass::Server if EXPECTED.iter().any(|w| e.to_string().contains(w)) => {}
                 _ => return Err(failed),
             }
         }

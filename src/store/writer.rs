@@ -31,6 +31,8 @@ pub enum Job {
     Write(Batch),
     /// Verify and extend TTLs.
     Renew(RenewBatch),
+    /// Look whether the fence is still our own.
+    Look,
 }
 
 /// What became of a job.
@@ -54,6 +56,8 @@ pub enum Receipt {
         /// One answer for each of them.
         result: Result<Vec<Renewal>, StoreError>,
     },
+    /// A look at the fence.
+    Looked(Result<(), StoreError>),
 }
 
 /// The two ends that the pipeline holds.
@@ -61,7 +65,7 @@ pub enum Receipt {
 pub struct Writer {
     /// Bounded: a slow Redis slows down whoever sends.
     pub jobs: mpsc::Sender<Job>,
-    /// One receipt for each write and each renewal, in order.
+    /// One receipt for each job but [`Job::Open`], in order.
     pub receipts: mpsc::UnboundedReceiver<Receipt>,
 }
 
@@ -111,6 +115,11 @@ impl Worker {
                     let begun = Instant::now();
                     let result = self.renew(&batch, epoch);
                     self.answer(Receipt::Renewed { slots: batch.slots, took: begun.elapsed(), result });
+                }
+                Some(Job::Look) => {
+                    self.finish();
+                    let result = self.look(epoch);
+                    self.answer(Receipt::Looked(result));
                 }
                 None if self.pending.is_some() => self.finish(),
                 None => return,
@@ -258,6 +267,16 @@ impl Worker {
                 }),
                 other => Err(target.error(FailureClass::Server, format!("EXEC answered {other:?}"))),
             }
+        });
+        result.map_err(|e| self.fail(e))
+    }
+
+    fn look(&mut self, epoch: Epoch) -> Result<(), StoreError> {
+        let (target, fence) = (self.target.clone(), self.keys.fence());
+        let result = self.connection().and_then(|connection| match redis::cmd("GET").arg(&fence).query(connection) {
+            Ok(fence) => check_fence(&target, &fence, epoch),
+            Err(e) if is_wrong_type(&e) => Err(lost(&target)),
+            Err(e) => Err(target.failed(&e)),
         });
         result.map_err(|e| self.fail(e))
     }

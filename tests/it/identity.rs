@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Ext, RALPH_TOKEN as TOKEN, Ralph, Redis, always};
+use crate::harness::{Ext, Pusher, RALPH_TOKEN as TOKEN, Ralph, Redis, always, ndjson};
 use std::time::Duration;
 
 /// An extension that resolves by `ralph`, every second anew.
@@ -292,5 +292,28 @@ fn a_stream_goes_by_what_is_known_now() {
     sidecar.wait_until("it is not known", || reason("unknown"));
     ralph.add_server(77, "new.example.com", &json!({"sn": "SN-77", "modified": "2026-11-29T00:00:00.000001"}));
     sidecar.wait_until("it is found", || ids(&redis) == ["77"]);
+    sidecar.stop().expect(0);
+}
+
+#[test]
+fn pushed_records_are_resolved_and_answered_one_by_one() {
+    let (redis, ralph) = (Redis::start(), ten());
+    let ext = resolving(&redis, &ralph).briskly().unset("source.path").set("source.kind", "push");
+    let ext = ext.set("source.listen", "unix:push.sock");
+    let pusher = Pusher::Unix(ext.path("push.sock"));
+    let mut sidecar = ext.run();
+    sidecar.wait_until("it writes", || pusher.try_ask("GET /v1/status", &[], b"").is_ok_and(|told| told.status == 200));
+    let known = |id: u64| about(json!({"sn": format!("SN-{id}")}), id);
+    // Ralph is not asked for every one: some may come before the inventory.
+    let all = [
+        known(1),
+        about(json!({"sn": "SN-99"}), 99),
+        known(2),
+        json!({"id": 7, "content": 7}),
+        about(json!({"x": 1}), 1),
+    ];
+    let told = pusher.ask("PATCH /v1/objects", &[], ndjson(&all).as_bytes()).expect(200);
+    told.counts(&[("written", 3), ("refused", 2)]);
+    assert_eq!(ids(&redis), ["1", "2", "7"]);
     sidecar.stop().expect(0);
 }

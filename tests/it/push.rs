@@ -233,3 +233,19 @@ fn once_and_test_say_that_push_is_for_run() {
     ext.pipe(&["once", "--source", "stdin"], &ndjson(&records(3, 1))).expect(0);
     assert_eq!(redis.count("hwinfo"), 3);
 }
+
+#[test]
+fn what_looks_unchanged_is_not_confirmed_by_who_was_taken_over() {
+    let redis = Redis::start();
+    let (ext, pusher) = pushing(&redis);
+    // Its own heartbeat does not tell it.
+    let ext = ext.set("writer.lease", "120s").set("writer.heartbeat", "40s");
+    let sidecar = started(&ext, &pusher);
+    let content = json!({"load": 1});
+    pusher.put("1", &content).expect(200).counts(&[("written", 1)]);
+    pusher.put("1", &content).expect(200).counts(&[("unchanged", 1)]);
+    redis.cmd::<()>(&["SET", "ralphext:v1:hwinfo:@lease", "another-writer", "PX", "600000"]);
+    redis.cmd::<()>(&["SET", "ralphext:v1:hwinfo:@fence", "99999999999999"]);
+    pusher.put("1", &content).expect(503);
+    sidecar.kill();
+}

@@ -17,8 +17,8 @@ use super::{
     output, target,
 };
 use crate::{
-    settings::{self, Settings},
-    store::{Examiner, FailureClass, StoreError, Target, acl},
+    settings::{self, Settings, SourceKind},
+    store::{Examiner, FailureClass, StoreError, Target, acl, refused_on_stream},
 };
 
 /// Columns of a line of what is well.
@@ -48,6 +48,9 @@ pub fn doctor(globals: &Globals) -> Result<Exit, Failure> {
                 findings.extend(broken.all);
             }
         }
+    }
+    for settings in all.iter().filter(|settings| settings.source.kind == SourceKind::Events) {
+        findings.extend(service::judge_stream(settings, refused_on_stream(settings)).all);
     }
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let well = findings.iter().all(|finding| finding.severity < Severity::Serious);

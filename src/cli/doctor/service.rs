@@ -9,7 +9,7 @@ use super::{
 use crate::{
     registry::{Descriptor, Mode, ServiceStatus},
     settings::Settings,
-    store::{Examination, Index, KeysOf, Marks},
+    store::{Examination, Index, KeysOf, Marks, StoreError, acl::Grant},
 };
 
 /// An epoch or a version that is further ahead of the clock was not made by a clock.
@@ -123,6 +123,29 @@ fn keys(f: &mut Findings, settings: &Settings, of: &KeysOf) {
 
 fn base(settings: &Settings) -> String {
     format!("{}:v1:{}", settings.redis.prefix, settings.name())
+}
+
+/// Findings about the stream that the source reads; `refused` are the rights that its reader lacks.
+pub(super) fn judge_stream(
+    settings: &Settings,
+    refused: Result<Vec<(&'static Grant, String)>, StoreError>,
+) -> Findings {
+    let mut findings = Findings::about(settings.name().as_str());
+    let stream = settings.source.events.as_ref().map(|events| events.stream.as_str()).unwrap_or_default();
+    match refused {
+        Ok(refused) if refused.is_empty() => findings.ok("stream", format!("{} may be read", clip(stream))),
+        Ok(refused) => {
+            let refused: Vec<&str> = refused.iter().map(|(_, words)| words.as_str()).collect();
+            let message = format!("its reader may not {}: nothing comes in", refused.join(", "));
+            findings.serious(
+                "stream",
+                message,
+                "`ralphext acl` prints the line of a user who may, on the service's own server",
+            );
+        }
+        Err(e) => findings.serious("stream", format!("it cannot be read: {}", e.cause()), e.hint()),
+    }
+    findings
 }
 
 /// Findings about the index and about services that are gone.

@@ -19,6 +19,8 @@ pub enum On {
     Every,
     /// The channel that tells what happens to the service's keys.
     Events,
+    /// The stream that the source reads.
+    Stream,
 }
 
 impl On {
@@ -31,6 +33,7 @@ impl On {
             Self::OwnAndIndex => "the service's own, the index",
             Self::Every => "every service's, reading",
             Self::Events => "the service's keyspace events",
+            Self::Stream => "the stream of the source",
         }
     }
 }
@@ -48,6 +51,8 @@ pub enum When {
     Sentinel,
     /// With `verify.keyspace_events`.
     KeyspaceEvents,
+    /// With a source of kind `events`.
+    Stream,
     /// When it is asked for: for looking at other services as this user.
     Peers,
     /// On the sentinels, which have users of their own.
@@ -63,6 +68,7 @@ impl When {
             Self::Database => "with a database other than 0",
             Self::Sentinel => "with `redis.sentinel`",
             Self::KeyspaceEvents => "with `verify.keyspace_events`",
+            Self::Stream => "with `source.kind = \"events\"`",
             Self::Peers => "with `--with peers`",
             Self::OnSentinels => "on the sentinels, `--sentinel`",
         }
@@ -185,6 +191,22 @@ pub static GRANTS: &[Grant] = &[
         "hearing at once of keys that are lost",
         &["PSUBSCRIBE", "{events}"],
     ),
+    // Of a group that is not there, and with ids that are none: what is allowed fails, and changes nothing.
+    grant(
+        "xreadgroup",
+        On::Stream,
+        When::Stream,
+        "entries of the stream",
+        &["XREADGROUP", "GROUP", "@probe", "@probe", "COUNT", "1", "STREAMS", "{stream}", "0"],
+    ),
+    grant("xack", On::Stream, When::Stream, "entries that are in Redis", &["XACK", "{stream}", "@probe", "0-1"]),
+    grant(
+        "xgroup|create",
+        On::Stream,
+        When::Stream,
+        "the consumer group, where there is none",
+        &["XGROUP", "CREATE", "{stream}", "@probe", "@probe"],
+    ),
     grant("sentinel|get-master-addr-by-name", On::Nothing, When::OnSentinels, "which server is the master", &[]),
 ];
 
@@ -200,6 +222,7 @@ pub(in crate::store) struct Places {
     other: String,
     database: String,
     events: String,
+    stream: String,
 }
 
 impl Places {
@@ -210,6 +233,7 @@ impl Places {
             other: format!("{}:@probe", keys.index()),
             database: needs.database.to_string(),
             events: keyspace::pattern(needs.database, &keys),
+            stream: needs.stream.clone().unwrap_or_default(),
             keys,
         }
     }
@@ -223,8 +247,17 @@ impl Places {
             "{other}" => self.other.as_str(),
             "{database}" => self.database.as_str(),
             "{events}" => self.events.as_str(),
+            "{stream}" => self.stream.as_str(),
             word => word,
         };
         grant.attempt.iter().map(|word| place(word)).collect()
+    }
+
+    /// The key that `grant` is tried on, and what it has to be: by the words to send.
+    pub(in crate::store) fn key<'a>(&'a self, grant: &Grant, words: &[&'a str]) -> (&'a str, &'static str) {
+        match grant.on {
+            On::Stream => (&self.stream, "a stream"),
+            _ => (words.get(1).copied().unwrap_or_default(), "a sorted set"),
+        }
     }
 }

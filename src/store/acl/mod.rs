@@ -10,11 +10,11 @@ pub use self::grants::{GRANTS, Grant, On, When, reads};
 use super::{Keys, keys, keyspace};
 use crate::{
     model::ServiceName,
-    settings::{self, Settings},
+    settings::{self, Settings, SourceKind},
 };
 
 /// What a service uses beyond what every service does.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Needs {
     /// The database.
     pub database: i64,
@@ -22,6 +22,8 @@ pub struct Needs {
     pub sentinel: bool,
     /// `verify.keyspace_events`.
     pub keyspace_events: bool,
+    /// The stream that the source reads, where it does so as this user.
+    pub stream: Option<String>,
     /// Looking at other services as this user.
     pub peers: bool,
     /// Nothing that is optional.
@@ -31,7 +33,8 @@ pub struct Needs {
 impl Needs {
     /// What one configured service uses.
     pub fn of(settings: &Settings) -> Self {
-        Self { keyspace_events: settings.verify.keyspace_events, ..Self::of_server(&settings.redis) }
+        let stream = stream(settings).filter(|(_, server)| *server == settings.redis).map(|(stream, _)| stream);
+        Self { keyspace_events: settings.verify.keyspace_events, stream, ..Self::of_server(&settings.redis) }
     }
 
     /// What any service on that server uses.
@@ -46,6 +49,7 @@ impl Needs {
             When::Database => self.database != 0,
             When::Sentinel => self.sentinel,
             When::KeyspaceEvents => self.keyspace_events,
+            When::Stream => self.stream.is_some(),
             When::Peers => self.peers,
             When::OnSentinels => false,
         }
@@ -55,6 +59,12 @@ impl Needs {
     pub fn grants(&self) -> impl Iterator<Item = &'static Grant> {
         GRANTS.iter().filter(|grant| self.has(grant.when))
     }
+}
+
+/// The stream that the source of `settings` reads, and how its server is reached.
+pub(super) fn stream(settings: &Settings) -> Option<(String, settings::Redis)> {
+    let events = settings.source.events.as_ref().filter(|_| settings.source.kind == SourceKind::Events)?;
+    Some((events.stream.clone(), events.server(&settings.redis)))
 }
 
 /// The user as whom a service of these settings logs in, if one is named.
@@ -94,6 +104,10 @@ pub fn writer_rules(prefix: &str, service: &ServiceName, needs: &Needs, dialect:
     if dialect == Dialect::Six {
         rules.push(index.clone());
     }
+    let stream = needs.stream.as_deref().map(|stream| format!("~{}", escaped(stream)));
+    if let Some(stream) = stream.as_ref().filter(|_| dialect == Dialect::Six) {
+        rules.push(stream.clone());
+    }
     if needs.keyspace_events {
         rules.push(format!("&{}", keyspace::pattern(needs.database, &keys)));
     }
@@ -104,6 +118,7 @@ pub fn writer_rules(prefix: &str, service: &ServiceName, needs: &Needs, dialect:
             rules.extend(selector(&[&own[0], &own[1], &index], commands(&[On::OwnAndIndex])));
             rules.extend(selector(&[&index], commands(&[On::Index])));
             rules.extend(selector(&[&every(prefix)], commands(&[On::Every])));
+            rules.extend(stream.and_then(|stream| selector(&[&stream], commands(&[On::Stream]))));
         }
     }
     rules
@@ -134,6 +149,11 @@ pub fn sentinel_rules() -> Vec<String> {
 /// Nothing of what the user may have been able to do before, and a password.
 fn blank() -> Vec<String> {
     ["reset", "on", ">PASSWORD", "resetchannels"].map(str::to_owned).to_vec()
+}
+
+/// A key as a pattern that fits nothing else.
+fn escaped(key: &str) -> String {
+    key.chars().flat_map(|c| "*?[]\\".contains(c).then_some('\\').into_iter().chain([c])).collect()
 }
 
 fn every(prefix: &str) -> String {
@@ -183,13 +203,16 @@ mod tests {
 
     #[test]
     fn what_is_switched_on_has_what_it_needs() {
-        let needs = Needs { database: 3, sentinel: true, keyspace_events: true, peers: true, only_needed: false };
+        let stream = Some("in[1]*".to_owned());
+        let needs =
+            Needs { database: 3, sentinel: true, keyspace_events: true, stream, peers: true, only_needed: false };
         let seven = line(&needs, Dialect::Seven);
         for part in [
             " &__keyspace@3__:ralphext:v1:hwinfo:* ",
             " +select +role ",
             " +psubscribe ",
             "(%R~ralphext:v1:* +exists +get +mget +getrange +strlen +pttl)",
+            "(~in\\[1\\]\\* +xreadgroup +xack +xgroup|create)",
         ] {
             assert!(seven.contains(part), "{part} is not in {seven}");
         }
