@@ -3,10 +3,14 @@
 
 mod objects;
 mod paging;
+mod recognised;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use self::paging::{Next, Pages};
+use self::{
+    paging::{Next, Pages},
+    recognised::Recognised,
+};
 use super::{
     BoxFuture, Sink, Source, SourceError,
     cut::{Cutter, Forms},
@@ -37,6 +41,8 @@ pub(super) struct Http {
     spread: Duration,
     /// Of the whole list, while it is in one answer.
     validators: Validators,
+    /// Of its bytes, where the server gives nothing to recognise it by.
+    body: Recognised,
     /// Of single objects.
     by_object: HashMap<String, Validators>,
 }
@@ -72,6 +78,8 @@ impl Validators {
 struct Page {
     next: Next,
     validators: Validators,
+    /// Of its bytes.
+    digest: u128,
 }
 
 impl Http {
@@ -96,6 +104,7 @@ impl Http {
             max_line,
             spread,
             validators: Validators::default(),
+            body: Recognised::default(),
             by_object: HashMap::new(),
         })
     }
@@ -112,6 +121,12 @@ impl Http {
         let Some(first) = self.list.clone() else { return Ok(Ending::Open) };
         let mut pages = Pages::new(&self.settings, &first);
         let mut url = pages.first();
+        if self.body.is_likely() && !self.validators.are_any() {
+            if self.is_as_it_was(&url).await? {
+                return Ok(Ending::Unchanged);
+            }
+            self.body = Recognised::default();
+        }
         loop {
             let validators =
                 if pages.count() == 0 { std::mem::take(&mut self.validators) } else { Validators::default() };
@@ -124,6 +139,7 @@ impl Http {
                 Next::Page(next) => url = next,
                 Next::End => {
                     if pages.count() == 1 {
+                        self.body.learn(page.digest);
                         self.validators = page.validators;
                     }
                     break;
@@ -139,6 +155,22 @@ impl Http {
             return Ok(Ending::Open);
         }
         Ok(Ending::Complete)
+    }
+
+    /// Whether the bytes of the list are those of last time, without looking into them.
+    async fn is_as_it_was(&mut self, url: &Url) -> Result<bool, SourceError> {
+        let Some(mut answer) = self.ask(url, &Validators::default()).await? else { return Ok(false) };
+        let (goes_on, validators) = (paging::next_link(answer.headers()).is_some(), Validators::of(&answer));
+        let mut body = self.body.hasher();
+        while let Some(piece) = answer.chunk().await.map_err(failed)? {
+            body.update(&piece);
+        }
+        let is_same = !goes_on && self.body.is(body.digest128());
+        if is_same {
+            // A server may have begun to give some.
+            self.validators = validators;
+        }
+        Ok(is_same)
     }
 
     /// Asks for a list; none when it is what it was.
@@ -178,9 +210,11 @@ impl Http {
         let origin: Arc<str> = Arc::from(pages.origin(&url));
         let link = paging::next_link(answer.headers());
         let mut cutter = Cutter::new(origin.clone(), self.max_line, self.forms.clone());
+        let mut body = self.body.hasher();
         let read = loop {
             match answer.chunk().await {
                 Ok(Some(chunk)) => {
+                    body.update(&chunk);
                     cutter.room().extend_from_slice(&chunk);
                     cutter.advance();
                     hand_on(&mut cutter, pages, sink).await?;
@@ -205,7 +239,7 @@ impl Http {
             });
         }
         let next = pages.next(&url, cutter.found(), link, cutter.scalars())?;
-        Ok(Page { next, validators })
+        Ok(Page { next, validators, digest: body.digest128() })
     }
 }
 
@@ -232,6 +266,7 @@ impl Source for Http {
 
     fn forget(&mut self) {
         self.validators = Validators::default();
+        self.body = Recognised::default();
         self.by_object.clear();
     }
 

@@ -105,6 +105,39 @@ fn a_list_that_grows_a_second_page_is_not_hidden_by_a_304() {
 }
 
 #[test]
+fn a_list_without_an_etag_is_recognised_by_its_bytes() {
+    let redis = Redis::start();
+    let rev = Arc::new(AtomicUsize::new(1));
+    let current = rev.clone();
+    let web = Web::start(move |_| Reply::json(list(20, current.load(Ordering::Relaxed) as u64)));
+    let ext = asking(&redis, &web, "/").briskly();
+    let mut sidecar = ext.run();
+    let asked = || web.seen().len();
+    sidecar.wait_until("it came as it was", || asked() >= 5);
+    sidecar.wait_until("that is told as a complete pass in which nothing changed", || {
+        let descriptor = redis.descriptor("hwinfo");
+        let pass = &descriptor["last_pass"];
+        descriptor["status"] == "ok"
+            && (&pass["complete"], &pass["skipped"], &pass["objects"]) == (&json!(true), &json!(20), &json!(20))
+    });
+    for all in [false, true] {
+        if all {
+            redis.flush();
+        } else {
+            redis.cmd::<u64>(&["DEL", "ralphext:v1:hwinfo:3", "ralphext:v1:hwinfo:@canary"]);
+        }
+        sidecar.wait_until("what Redis lost comes back", || redis.objects("hwinfo").len() == 20);
+        let before = asked();
+        sidecar.wait_until("and the list as it was", || asked() >= before + 4);
+    }
+    rev.store(2, Ordering::Relaxed);
+    sidecar.wait_until("a change is seen", || {
+        redis.objects("hwinfo").into_values().all(|object| object.content()["revision"] == 2)
+    });
+    sidecar.stop().expect(0);
+}
+
+#[test]
 fn an_object_that_was_away_and_one_that_was_refused_are_asked_for_anew() {
     let redis = Redis::start();
     let phase = Arc::new(AtomicUsize::new(0));
