@@ -66,6 +66,12 @@ impl Source for File {
         Box::pin(self.read(sink))
     }
 
+    fn forget(&mut self) {
+        if let Some(table) = &self.table {
+            table.forget();
+        }
+    }
+
     fn changed<'a>(&'a mut self) -> BoxFuture<'a, ()> {
         match &mut self.watch {
             Some(watch) => Box::pin(watch.changed()),

@@ -5,6 +5,7 @@ mod cutting;
 mod directories;
 mod documents;
 mod files;
+mod spreadsheets;
 
 use std::time::Duration;
 
