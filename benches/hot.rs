@@ -8,6 +8,7 @@ use divan::{Bencher, black_box, counter::ItemsCount};
 use ralphext::{
     decision::RenewalPolicy,
     envelope::{Canonicaliser, Ignore, Sealer, parse_head},
+    mapping::Mapper,
     model::{Block, Content, ContentType, Epoch, Fetched, ServiceName, Span, Version},
     pipeline::{Handler, Ledger, Now, Output, lead, parse},
     render::{Renderer, Sanitiser},
@@ -190,6 +191,41 @@ fn block_of_unchanged_objects(bencher: Bencher<'_, '_>) {
         handler.begin(true);
         handler.take(block, NOW);
     });
+}
+
+/// A block of items, mapped as `map` says. With an unchanged list this comes on top of the skip fast path.
+fn map_block(bencher: Bencher<'_, '_>, map: &str) {
+    let mut mapper = Mapper::new(&serde_json::from_str(map).unwrap());
+    bencher.counter(ItemsCount::new(BLOCK)).with_inputs(block).bench_local_values(|block| {
+        mapper.begin(20_000);
+        let mut out = mapper.take(block).unwrap_or_default();
+        out.append(&mut mapper.finish());
+        out
+    });
+}
+
+/// Nothing but the id is looked for; the whole item is content.
+#[divan::bench]
+fn map_id(bencher: Bencher<'_, '_>) {
+    map_block(bencher, r#"{"id": "/content/serial_number"}"#);
+}
+
+/// A card of six parts of the item.
+#[divan::bench]
+fn map_card(bencher: Bencher<'_, '_>) {
+    map_block(
+        bencher,
+        r#"{"id": "/content/serial_number", "card": {"title": "{/content/vendor} {/content/model}",
+            "status": {"by_date": "/content/warranty/until", "warning_before": "90d"},
+            "fields": [{"label": "Memory", "from": "/content/memory_gib", "unit": "GiB"},
+                {"label": "Rack", "from": "/content/location/rack"}, {"label": "Load", "from": "/content/load"}]}}"#,
+    );
+}
+
+/// Items that are collected by their object until the end.
+#[divan::bench]
+fn map_group(bencher: Bencher<'_, '_>) {
+    map_block(bencher, r#"{"id": {"from": "/content/hostname", "before": "."}, "group": true}"#);
 }
 
 /// A table of disks, as a tab may be made of the content above.

@@ -137,6 +137,25 @@ fn a_bomb_is_bounded() {
 }
 
 #[test]
+fn a_list_without_an_end_takes_no_memory() {
+    let redis = Redis::start();
+    Ext::new(&redis).once_with(&records(5, 1)).expect(0);
+    let lines: String = records(5, 1).iter().map(|record| format!("{record}\n")).collect();
+    let web = Web::start(move |_| json_of(Body::Endless(lines.repeat(100).into_bytes())));
+    let ext = asking(&redis, &web, "/").set("source.http.max_body", "200MiB").briskly();
+    let mut sidecar = ext.run();
+    let (mut peak, pid) = (0, sidecar.pid());
+    sidecar.wait_until("it is refused", || {
+        peak = peak.max(Vitals::of(pid).rss_kib);
+        let error = redis.descriptor("hwinfo")["last_error"]["message"].clone();
+        error.as_str().is_some_and(|text| text.contains("has more than 209715200 bytes"))
+    });
+    assert!(peak < ROOM_KIB + 16 * 1024, "{peak} KiB");
+    sidecar.stop().expect(0);
+    assert_eq!(redis.objects("hwinfo").len(), 5);
+}
+
+#[test]
 fn a_failure_that_passes_is_asked_again_and_not_too_soon() {
     let redis = Redis::start();
     let asked = Arc::new(AtomicUsize::new(0));

@@ -6,9 +6,10 @@ mod misbehaving;
 use std::{
     io::Write as _,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
@@ -30,6 +31,19 @@ fn gzip(text: &str) -> Vec<u8> {
     out.finish().expect("a buffer")
 }
 
+/// A frame of stored blocks (RFC 8878, section 3.1.1).
+fn zstd(text: &str) -> Vec<u8> {
+    let mut out = vec![0x28, 0xb5, 0x2f, 0xfd, 0xa0];
+    out.extend((text.len() as u32).to_le_bytes());
+    let mut blocks = text.as_bytes().chunks(1000).peekable();
+    while let Some(block) = blocks.next() {
+        let head = (block.len() as u32) << 3 | u32::from(blocks.peek().is_none());
+        out.extend(&head.to_le_bytes()[..3]);
+        out.extend(block);
+    }
+    out
+}
+
 #[test]
 fn a_list_in_every_form() {
     let redis = Redis::start();
@@ -40,17 +54,18 @@ fn a_list_in_every_form() {
         "/lines" => Reply::of(200, "application/x-ndjson", Body::Whole(lines.clone().into_bytes())),
         "/document" => Reply::json(document.clone()),
         "/gzip" => Reply::of(200, "application/json", Body::Whole(gzip(&list(5, 1)))).with("Content-Encoding", "gzip"),
+        "/zstd" => Reply::of(200, "application/json", Body::Whole(zstd(&list(5, 1)))).with("Content-Encoding", "zstd"),
         _ => Reply::status(404),
     });
     asking(&redis, &web, "/array").once().expect(0).counts(&[("written", 5), ("objects", 5)]);
-    for path in ["/lines", "/gzip"] {
+    for path in ["/lines", "/gzip", "/zstd"] {
         let outcome = asking(&redis, &web, path).once().expect(0);
         outcome.counts(&[("written", 0), ("objects", 5)]);
         assert_eq!(outcome.json()["complete"], true, "{path}");
     }
     let ext = asking(&redis, &web, "/document").set("source.items", "/data/objects");
     ext.once().expect(0).counts(&[("written", 0), ("objects", 5)]);
-    assert!(web.seen().iter().all(|asked| asked.header("accept-encoding").contains("gzip")));
+    assert!(web.seen().iter().all(|asked| asked.header("accept-encoding").contains("zstd")));
     assert!(web.seen()[0].header("user-agent").starts_with("ralphext/"));
 }
 
@@ -151,6 +166,62 @@ fn a_304_is_a_complete_unchanged_snapshot() {
     rev.store(2, Ordering::Relaxed);
     sidecar.wait_until("a change is seen", || redis.object("hwinfo", "3").content()["revision"] == 2);
     sidecar.stop().expect(0);
+}
+
+#[test]
+fn a_time_of_change_does_where_there_is_no_etag() {
+    let redis = Redis::start();
+    let rev = Arc::new(AtomicUsize::new(1));
+    let current = rev.clone();
+    let web = Web::start(move |asked| {
+        let rev = current.load(Ordering::Relaxed);
+        let changed = format!("Mon, 30 Nov 2026 10:00:0{rev} GMT");
+        match asked.header("if-modified-since") == changed {
+            true => Reply::status(304),
+            false => Reply::json(list(20, rev as u64)).with("Last-Modified", changed),
+        }
+    });
+    let ext = asking(&redis, &web, "/").briskly();
+    let mut sidecar = ext.run();
+    let since = |web: &Web| web.seen().iter().filter(|asked| !asked.header("if-modified-since").is_empty()).count();
+    sidecar.wait_until("it was asked three times for what changed since", || since(&web) >= 3);
+    sidecar.wait_until("that is a complete pass", || {
+        let pass = &redis.descriptor("hwinfo")["last_pass"];
+        pass["complete"] == true && pass["skipped"] == 20
+    });
+    rev.store(2, Ordering::Relaxed);
+    sidecar.wait_until("a change is seen", || redis.object("hwinfo", "3").content()["revision"] == 2);
+    sidecar.stop().expect(0);
+}
+
+#[test]
+fn requests_keep_their_distance() {
+    let redis = Redis::start();
+    let times = Arc::new(Mutex::new(Vec::new()));
+    let seen = times.clone();
+    let web = Web::start(move |_| {
+        seen.lock().expect("the times").push(Instant::now());
+        Reply::json("{}")
+    });
+    let took = || {
+        let times = std::mem::take(&mut *times.lock().expect("the times"));
+        assert_eq!(times.len(), 6);
+        *times.last().expect("six") - times[0]
+    };
+    let ext = Ext::new(&redis).unset("source.path").set("source.kind", "http").set("source.http.ids_file", "ids.txt");
+    let ext = ext.set("source.http.object_url", web.url("/{id}"));
+    ext.write("ids.txt", "1\n2\n\n3\r\n 4 \n5\n6\n6\n");
+    let ext = ext.set("source.http.rate", 4);
+    ext.once().expect(0).counts(&[("objects", 6), ("written", 6)]);
+    // Half of it, as the first request may be late on a busy machine.
+    assert!(took() >= Duration::from_millis(625), "four a second");
+    let ext = ext.unset("source.http.rate").set("source.http.spread", "2s");
+    ext.once().expect(0).counts(&[("objects", 6), ("skipped", 6)]);
+    assert!(took() >= Duration::from_millis(800), "over two seconds");
+    ext.write("ids.txt", "1\na b\n");
+    let outcome = ext.once().expect(1);
+    outcome.counts(&[("objects", 2), ("failed", 1), ("removed", 0)]);
+    assert!(outcome.stderr.contains("ids.txt:2"), "{}", outcome.stderr);
 }
 
 #[test]
