@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::crontab::Crontab;
 use crate::settings::LogFormat;
 
 const EXIT_CODES: &str = "\
@@ -124,6 +125,8 @@ pub enum Verb {
     Schema(Schema),
     /// Print completions for a shell
     Completions(Completions),
+    /// Put a copy of this program elsewhere, from an image that has nothing else
+    Install(Install),
     /// Show everything on a private Redis with real extensions
     Demo(Demo),
     /// Write the generated files of the repository
@@ -158,6 +161,9 @@ pub struct Check {
     /// Also try Redis and the permissions there
     #[arg(long)]
     pub connect: bool,
+    /// `once` runs on this schedule, as of a CronJob ("*/15 * * * *"): content.ttl has to outlast a run that fails
+    #[arg(long, value_name = "CRON")]
+    pub schedule: Option<Crontab>,
 }
 
 /// See [`Verb::Test`].
@@ -316,6 +322,14 @@ pub struct Schema {
 pub struct Completions {
     /// The shell
     pub shell: clap_complete::Shell,
+}
+
+/// See [`Verb::Install`].
+#[derive(Debug, Args)]
+pub struct Install {
+    /// Where: a file, or a directory in which it is called `ralphext`
+    #[arg(value_name = "PATH")]
+    pub to: PathBuf,
 }
 
 /// See [`Verb::Demo`].

@@ -5,11 +5,12 @@ use serde::Serialize;
 use super::{
     Exit, Failure,
     args::{Check, Globals, Output},
+    crontab::Crontab,
     output, target,
 };
 use crate::{
     app,
-    settings::Settings,
+    settings::{HumanDuration, Settings},
     store::{Probe, Target, probe},
 };
 
@@ -23,7 +24,11 @@ struct Checked {
 
 /// Ends with 0 when all is well, 2 when the configuration is wrong, 4 when Redis is.
 pub fn check(globals: &Globals, args: &Check) -> Result<Exit, Failure> {
-    let all = target::services(globals)?;
+    let mut all = target::services(globals)?;
+    if let Some(schedule) = &args.schedule {
+        all.iter().try_for_each(|settings| outlasts(settings, schedule))?;
+        target::with_source(&mut all, None, false, true)?;
+    }
     let mut checked = Vec::new();
     for settings in &all {
         checked.push(one(settings, args.connect)?);
@@ -49,6 +54,22 @@ fn one(settings: &Settings, connect: bool) -> Result<Checked, Failure> {
         false => None,
     };
     Ok(Checked { service: settings.name().to_string(), source, redis })
+}
+
+/// Between two runs of `once` nobody renews: with less than two pauses, one run that fails empties every tab.
+fn outlasts(settings: &Settings, schedule: &Crontab) -> Result<(), Failure> {
+    let (ttl, least) = (settings.content.ttl, schedule.longest_pause * 2);
+    if *ttl >= least {
+        return Ok(());
+    }
+    let message = format!(
+        "service {}: content.ttl = {ttl} does not outlast one failed run on the schedule {:?}, whose longest pause is {}",
+        settings.name(),
+        schedule.text,
+        HumanDuration(schedule.longest_pause)
+    );
+    let hint = format!("set content.ttl to {} or more, or let it run more often", HumanDuration(least));
+    Err(Failure::new(Exit::Usage, message, hint))
 }
 
 fn show(checked: &Checked) {

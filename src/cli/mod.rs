@@ -5,6 +5,7 @@ mod approve;
 mod args;
 mod check;
 mod completions;
+mod crontab;
 mod demo;
 mod doctor;
 mod exit;
@@ -12,6 +13,7 @@ mod explain;
 mod generate;
 mod get;
 mod init;
+mod install;
 mod lint;
 mod ls;
 mod once;
@@ -76,6 +78,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Verb::Doctor => doctor::doctor(&globals),
         Verb::Schema(args) => schema::schema(&args),
         Verb::Completions(args) => completions::completions(&args),
+        Verb::Install(args) => install::install(&args),
         Verb::Demo(args) => demo::demo(&args),
         Verb::Generate(args) => generate::generate(&args),
     }

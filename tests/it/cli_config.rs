@@ -1,6 +1,6 @@
 //! `check`, `schema`, `completions`, and what usage errors look like. Nothing here needs a server.
 
-use std::fs;
+use std::{fs, process::Command};
 
 use serde_json::{Value, json};
 
@@ -179,4 +179,37 @@ fn the_committed_configurations_are_good() {
         }
     }
     assert!(seen > 0);
+}
+
+#[test]
+fn a_schedule_has_to_leave_room_for_a_run_that_fails() {
+    let ext = lonely().set("content.ttl", "1h");
+    for schedule in ["*/30 * * * *", "@every 30m"] {
+        ext.verb(&["check", "--schedule", schedule]).expect(0);
+    }
+    let outcome = ext.verb(&["check", "--schedule", "0 * * * *"]).expect(2);
+    outcome.says(&["hwinfo", "content.ttl = 1h", "\"0 * * * *\"", "hint: set content.ttl to 2h"]);
+    // Once an hour, but not at night.
+    ext.verb(&["check", "--schedule", "*/5 6-20 * * *"]).expect(2).says(&["9h 5m", "18h 10m"]);
+    ext.verb(&["check", "--schedule", "often"]).expect(2).says(&["often", "1 fields, not five", "hint:"]);
+    let ext = lonely().script("stream", "cat").unset("source.path");
+    ext.verb(&["check"]).expect(0);
+    ext.verb(&["check", "--schedule", "@hourly"]).expect(2).says(&["stream", "has no end"]);
+}
+
+#[test]
+fn the_program_installs_itself_where_it_is_told() {
+    let ext = lonely();
+    ext.write("bin/.keep", "");
+    for to in ["bin", "bin/other"] {
+        let put = bare(&ext, &["install", to]).expect(0).stdout;
+        let told = Command::new(ext.path(put.trim())).arg("--version").output().expect("it is executable");
+        assert!(told.stdout.starts_with(b"ralphext "), "{told:?}");
+    }
+    // Over one that runs, too: a container that is started again.
+    bare(&ext, &["install", "bin"]).expect(0);
+    bare(&ext, &["install", "nowhere/at/all"]).expect(2).says(&["nowhere/at/all", "hint:"]);
+    let left: Vec<_> =
+        fs::read_dir(ext.path("bin")).expect("a directory").map(|e| e.expect("it").file_name()).collect();
+    assert_eq!(left.len(), 3, "nothing half is left: {left:?}");
 }
