@@ -62,8 +62,9 @@ fuzz: ## feed the parsers with what nobody thought of, for FUZZ_SECONDS each (ne
 	@set -eu; for target in record head memory canonical; do \
 	  RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096; done
 
-generate: ## write schemas/ and docs/reference/ from the Rust types
+generate: ## write schemas/ and docs/reference/ from the Rust types, and what is generated of the chart
 	$(CARGO) run --quiet --locked --bin ralphext -- generate
+	@scripts/chart.py
 
 clean: ## remove what was built
 	$(CARGO) clean

@@ -68,6 +68,7 @@ missing() {
   have chromium || have chromium-browser || have google-chrome || echo browser
   have node || echo node
   have npm || echo npm
+  have promtool || echo promtool
   python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || echo python
 }
 
@@ -83,6 +84,8 @@ packages() { # manager, part
   apt-get:browser | dnf:browser | apk:browser) echo chromium ;;
   apt-get:node | apk:node | dnf:node | brew:node) echo nodejs ;;
   apt-get:npm | apk:npm | dnf:npm) echo npm ;;
+  apt-get:promtool | apk:promtool | brew:promtool) echo prometheus ;;
+  dnf:promtool) echo golang-github-prometheus ;;
   apt-get:python) echo python3-venv ;;
   dnf:python | apk:python | brew:python) echo python3 ;;
   dnf:postgres) echo postgresql-server ;;

@@ -22,6 +22,8 @@ mod bad_sources;
 mod bounds;
 /// A change, an addition, a removal, a restart (how we know 3).
 mod changes;
+/// The Helm chart, its alerts and its dashboard.
+mod chart;
 /// Faults at random moments, many of them (how issue B knows 2, 3, 4, 5, 7 and 9).
 mod faults;
 /// Whatever happens to the keys, they come back (how we know 5 and 6).

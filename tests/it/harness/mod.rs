@@ -21,6 +21,7 @@ mod watch;
 mod web;
 mod witness;
 pub mod xss;
+pub mod yaml;
 
 use std::time::{Duration, Instant};
 

@@ -5,6 +5,8 @@
 mod browser;
 /// Tarball and wheel.
 mod dist;
+/// The chart, by Helm 3 and 4.
+mod helm;
 /// What `init` makes, seen by others' tools.
 mod scaffold;
 /// PostgreSQL and MariaDB as sources.
