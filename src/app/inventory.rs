@@ -6,7 +6,7 @@ use tokio::{sync::watch, task::JoinSet};
 use super::AppError;
 use crate::{
     identity::{Handle, IdentityError, Keeper},
-    pipeline::resolved,
+    pipeline::{Engine, Merging},
     settings::{self, Settings},
     sources::Source,
 };
@@ -45,19 +45,26 @@ impl Inventories {
     }
 }
 
-/// The source of a service for a single pass, with its inventory read before.
+/// The source of a service for a single pass, with its inventory read before. With an `engine` that writes, what inputs tell
+/// is kept.
 ///
 /// # Errors
 /// When the settings make no source, or no inventory. One that cannot be read now is told in the log, and what its cache has
 /// is used.
-pub async fn source_once(settings: &Settings) -> Result<Box<dyn Source>, AppError> {
-    let source = super::source(settings, false)?;
+pub async fn source_once(settings: &Settings, engine: Option<&Engine>) -> Result<Box<dyn Source>, AppError> {
+    let merging = match engine {
+        Some(engine) if engine.keeps() => Merging::Once,
+        Some(_) => Merging::Dry,
+        None => Merging::Look,
+    };
+    let board = engine.and_then(Engine::inputs);
     if !settings.identity.is_on() {
-        return Ok(source);
+        return Ok(super::inputs::single(settings, None, board, merging)?);
     }
     let (mut keeper, handle) = Keeper::new(settings.identity.clone())?;
     // Told in the log.
     let _ = keeper.look().await;
     let view = handle.view();
-    Ok(resolved(source, settings, Some(Handle::fixed((*view).clone()))))
+    let fixed = Handle::fixed((*view).clone());
+    Ok(super::inputs::single(settings, Some(&fixed), board, merging)?)
 }

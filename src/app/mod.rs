@@ -1,6 +1,7 @@
 //! The application: builds engines and sources from settings, spawns them, and shuts them down. It must not parse flags
 //! or print results.
 
+mod inputs;
 mod inventory;
 mod runtime;
 mod signals;
@@ -11,15 +12,14 @@ use tokio::{sync::watch, task::JoinSet};
 use tracing::{error, info};
 
 use crate::{
-    admin::{self, AdminError, Listener, Push, Shown},
+    admin::{self, AdminError, Listener, Shown},
     identity::IdentityError,
     pipeline::{
-        Engine, EngineError, Kind, Opened, PassReport, Plan, Progress, Verification, Verifying, mapped, resolved,
-        stopped,
+        Engine, EngineError, Kind, Opened, PassReport, Plan, Progress, Verification, Verifying, mapped, stopped,
     },
     render::Renderer,
     settings::{Listen, Secret, Settings, SourceKind},
-    sources::{self, Inbox, Options, Source, SourceError},
+    sources::{self, Options, Source, SourceError},
     store::StoreError,
     telemetry::metrics::{Metrics, ServiceMetrics},
 };
@@ -67,6 +67,9 @@ pub fn source(settings: &Settings, watch: bool) -> Result<Box<dyn Source>, Sourc
 /// # Errors
 /// When the settings make no source.
 pub fn describe(settings: &Settings) -> Result<String, SourceError> {
+    if settings.source.is_merged() {
+        return inputs::describe(settings);
+    }
     match settings.source.kind {
         SourceKind::Push => {}
         SourceKind::Events => return sources::Events::new(settings).map(|source| source.describe()),
@@ -101,20 +104,12 @@ pub async fn run(all: Vec<Settings>, stop: watch::Receiver<bool>) -> Result<(), 
     let mut inventories = Inventories::default();
     let (mut built, mut pushed) = (Vec::with_capacity(all.len()), Vec::new());
     for settings in all {
-        let (source, push) = match settings.source.kind {
-            SourceKind::Push => push_source(&settings).await?,
-            SourceKind::Events => (mapped(Box::new(sources::Events::new(&settings)?), &settings), None),
-            _ => (source(&settings, true)?, None),
-        };
-        let source = resolved(source, &settings, inventories.of(&settings)?);
-        let grace = settings.shutdown.grace.0;
         let name = settings.name().to_string();
-        let metrics = metrics.service(&name);
+        let engine = Engine::new(settings.clone(), Kind::Run, metrics.service(&name))?;
+        let (source, push) = inputs::running(&settings, engine.inputs(), &mut inventories).await?;
+        let grace = settings.shutdown.grace.0;
         info!(service = name, source = source.describe(), "service configured");
-        let engine = Engine::new(settings.clone(), Kind::Run, metrics)?;
-        if let Some((listener, inbox)) = push {
-            pushed.push((listener, Push::new(&settings, inbox, engine.shared_spool()).pages()));
-        }
+        pushed.extend(push.map(|push| push.pages(engine.shared_spool())));
         states.insert(name, engine.watch());
         built.push((engine, source, grace));
     }
@@ -152,19 +147,6 @@ pub async fn run(all: Vec<Settings>, stop: watch::Receiver<bool>) -> Result<(), 
 /// What `source.listen` may be.
 const LISTEN_HINT: &str = "write \"unix:/run/ralphext/push.sock\", or \"127.0.0.1:9783\"";
 
-type PushEnd = (Box<dyn Source>, Option<(Listener, Inbox)>);
-
-/// A source that others push to: bound, and not served yet.
-async fn push_source(settings: &Settings) -> Result<PushEnd, AppError> {
-    let address = settings
-        .source
-        .push_address(settings.name())
-        .map_err(|why| SourceError::Settings { problem: format!("source.listen: {why}"), hint: LISTEN_HINT })?;
-    let listener = Listener::bind_push(&address).await?;
-    let (inbox, source) = sources::push(listener.address().to_owned(), &settings.limits);
-    Ok((Box::new(source), Some((listener, inbox))))
-}
-
 /// How a single pass ended.
 #[derive(Debug)]
 pub enum Ended {
@@ -188,11 +170,11 @@ pub async fn once(
     mut stop: watch::Receiver<bool>,
     progress: Option<Arc<Progress>>,
 ) -> Result<Ended, AppError> {
-    let mut source = source_once(&settings).await?;
     let grace = settings.shutdown.grace.0;
     // Nobody scrapes a process that ends by itself.
     let metrics = Arc::new(ServiceMetrics::new(settings.name().as_str()));
-    let mut engine = Engine::new(settings, kind, metrics)?;
+    let mut engine = Engine::new(settings.clone(), kind, metrics)?;
+    let mut source = source_once(&settings, Some(&engine)).await?;
     if let Some(holder) = open(&mut engine, wait, &mut stop).await? {
         return Ok(Ended::Taken { holder });
     }
@@ -256,10 +238,11 @@ pub async fn verify(
     mut stop: watch::Receiver<bool>,
     progress: Arc<Verifying>,
 ) -> Result<Verified, AppError> {
-    let mut source = if job.ask { Some(source_once(&settings).await?) } else { None };
     let grace = settings.shutdown.grace.0;
     let metrics = Arc::new(ServiceMetrics::new(settings.name().as_str()));
-    let mut engine = Engine::new(settings, if job.repair { Kind::Once } else { Kind::Plan }, metrics)?;
+    let kind = if job.repair { Kind::Once } else { Kind::Plan };
+    let mut engine = Engine::new(settings.clone(), kind, metrics)?;
+    let mut source = if job.ask { Some(source_once(&settings, Some(&engine)).await?) } else { None };
     engine.inspect_values(progress.clone());
     let mut stopping = stop.clone();
     let opened = tokio::select! {

@@ -24,6 +24,8 @@ const TRIES: usize = 100;
 #[derive(Debug, Serialize)]
 struct Told {
     service: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input: Option<String>,
     vanished: u64,
     objects: u64,
     baseline: u64,
@@ -40,10 +42,11 @@ pub fn approve_shrink(globals: &Globals, args: &ApproveShrink) -> Result<Exit, F
     let (redis, prefix) = target::redis(globals)?;
     let mut session = Session::new(redis.clone(), &prefix, &service, "approve-shrink".to_owned());
     let (mut baseline, mut text) = look(&mut session, &service)?;
-    let refusal = *refusal(&baseline, &service)?;
+    let input = args.input.as_deref();
+    let refusal = *refusal(&baseline, &service, input)?;
     check_zero(&refusal, &service, args.to_zero)?;
     if globals.output == Output::Table {
-        show(&baseline, &refusal, &service);
+        show(&of(&baseline, input).cloned().unwrap_or_default(), &refusal, &service);
     }
     if !args.yes && !confirmed(&service)? {
         return Err(Failure::new(Exit::Failed, "nothing was approved", "answer y, or give --yes"));
@@ -54,7 +57,10 @@ pub fn approve_shrink(globals: &Globals, args: &ApproveShrink) -> Result<Exit, F
     let approval = Approval::of(&refusal, target::now_ms(), hold_ms, who());
     let mut tries = 0;
     loop {
-        baseline.approve(approval.clone());
+        match input {
+            None => baseline.approve(approval.clone()),
+            Some(input) => baseline.inputs.entry(input.to_owned()).or_default().approve(approval.clone()),
+        }
         match session.swap_baseline(&baseline.to_json(), &text)? {
             SavedBaseline::Saved => break,
             // What was shown is what is approved; whether it still fits is the writer's to judge.
@@ -68,10 +74,11 @@ pub fn approve_shrink(globals: &Globals, args: &ApproveShrink) -> Result<Exit, F
                 ));
             }
         }
-        self::refusal(&baseline, &service)?;
+        self::refusal(&baseline, &service, input)?;
         tries += 1;
     }
-    tell(globals.output, &service, &baseline, &refusal, &approval, alive);
+    let told = told(&service, input, &baseline, &refusal, &approval);
+    tell(globals.output, &told, alive);
     Ok(Exit::Well)
 }
 
@@ -96,10 +103,20 @@ fn look(session: &mut Session, service: &ServiceName) -> Result<(Baseline, Vec<u
     Ok((baseline, text))
 }
 
-fn refusal<'a>(baseline: &'a Baseline, service: &ServiceName) -> Result<&'a Refusal, Failure> {
-    baseline.refusal().ok_or_else(|| {
-        let hint = "a shrink can be approved once a pass has refused it; `ralphext plan` tells beforehand";
-        Failure::new(Exit::Failed, format!("nothing of {service} is refused now"), hint)
+/// The memory of the service, or of one of its inputs.
+fn of<'a>(baseline: &'a Baseline, input: Option<&str>) -> Option<&'a Baseline> {
+    input.map_or(Some(baseline), |input| baseline.inputs.get(input))
+}
+
+fn refusal<'a>(baseline: &'a Baseline, service: &ServiceName, input: Option<&str>) -> Result<&'a Refusal, Failure> {
+    of(baseline, input).and_then(Baseline::refusal).ok_or_else(|| {
+        let waits = baseline.inputs.iter().find(|(_, memory)| memory.refusal().is_some());
+        let hint = match waits {
+            Some((name, _)) => format!("its input {name} waits for it: add --input {name}"),
+            None => "a shrink can be approved once a pass has refused it; `ralphext plan` tells beforehand".to_owned(),
+        };
+        let what = input.map_or_else(|| service.to_string(), |input| format!("input {input} of {service}"));
+        Failure::new(Exit::Failed, format!("nothing of {what} is refused now"), hint)
     })
 }
 
@@ -153,17 +170,18 @@ fn who() -> String {
     who.chars().filter(|c| c.is_ascii_graphic()).take(100).collect()
 }
 
-fn tell(
-    output: Output,
+fn told(
     service: &ServiceName,
+    input: Option<&str>,
     baseline: &Baseline,
     refusal: &Refusal,
     approval: &Approval,
-    alive: bool,
-) {
-    let (refused_for_ms, last_refused_ms_ago) = baseline.refused_for(approval.at).unwrap_or_default();
-    let told = Told {
+) -> Told {
+    let refused_for = of(baseline, input).and_then(|memory| memory.refused_for(approval.at));
+    let (refused_for_ms, last_refused_ms_ago) = refused_for.unwrap_or_default();
+    Told {
         service: service.to_string(),
+        input: input.map(str::to_owned),
         vanished: refusal.vanished,
         objects: refusal.present,
         baseline: refusal.baseline,
@@ -172,9 +190,12 @@ fn tell(
         last_refused_ms_ago,
         approved_until: Stamp(approval.until),
         approved_by: approval.by.clone(),
-    };
+    }
+}
+
+fn tell(output: Output, told: &Told, alive: bool) {
     if output == Output::Json {
-        return output::json(&told);
+        return output::json(told);
     }
     let good = output::GOOD;
     let next = if alive { "the next pass of the running sidecar" } else { "the next pass" };

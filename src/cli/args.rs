@@ -254,6 +254,9 @@ pub struct Verify {
 pub struct ApproveShrink {
     /// The service
     pub service: String,
+    /// The one of its several inputs whose shrink is refused
+    #[arg(long, value_name = "NAME")]
+    pub input: Option<String>,
     /// Approve that no object is left
     #[arg(long)]
     pub to_zero: bool,

@@ -20,7 +20,7 @@ impl From<AppError> for Failure {
 /// Ends when it is told to.
 pub fn run(globals: &Globals) -> Result<Exit, Failure> {
     let all = target::services(globals)?;
-    if let Some(stdin) = all.iter().find(|s| s.source.kind == SourceKind::Stdin) {
+    if let Some(stdin) = all.iter().find(|s| s.source.kind == SourceKind::Stdin && !s.source.is_merged()) {
         let message =
             format!("service {}: source.kind \"stdin\" ends with its input, so it cannot be run", stdin.name());
         return Err(Failure::new(

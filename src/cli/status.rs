@@ -14,7 +14,7 @@ use super::{
 use crate::{
     admin::{self, Readiness},
     pipeline::Role,
-    registry::{Descriptor, ServiceStatus},
+    registry::{Descriptor, InputState, ServiceStatus},
     settings::Settings,
     store::{Reader, Target},
 };
@@ -111,6 +111,17 @@ fn here(sidecar: &admin::Told, now: u64) -> String {
     }
 }
 
+/// One of several inputs on a line.
+fn input_row(name: &str, input: &InputState, now: u64) -> (String, String) {
+    let as_of = input.as_of.map_or("never".to_owned(), |at| output::ago(at.0, now));
+    let error = input
+        .last_error
+        .as_ref()
+        .map_or(String::new(), |e| format!("; failing since {}: {}", output::ago(e.since.0, now), e.message));
+    let failed = if input.failed > 0 { format!(", {} failed", input.failed) } else { String::new() };
+    (format!("  input {name}"), format!("{} objects{failed}, as of {as_of}{error}", input.objects))
+}
+
 fn show(told: &Told) {
     let now = target::now_ms();
     let style = if told.well { output::GOOD } else { output::BAD };
@@ -145,6 +156,8 @@ fn show(told: &Told) {
         );
         rows.push(("  last pass", text.into()));
     }
+    let inputs: Vec<(String, String)> = d.inputs.iter().map(|(name, input)| input_row(name, input, now)).collect();
+    rows.extend(inputs.iter().map(|(name, text)| (name.as_str(), text.as_str().into())));
     if let Some(e) = &d.last_error {
         rows.push(("  last error", Cell::new(e.message.as_str(), output::BAD)));
     }

@@ -68,7 +68,7 @@ pub fn with_source(
             let message = format!("service {}: source.kind \"{}\" has no end", stream.name(), stream.source.kind);
             return Err(Failure::new(Exit::Usage, message, "use `ralphext run`, or pipe records in: --source stdin"));
         }
-        if complete && all.iter().any(|s| s.source.kind != SourceKind::Stdin) {
+        if complete && all.iter().any(|s| s.source.kind != SourceKind::Stdin || s.source.is_merged()) {
             let hint = "add --source stdin, or leave --complete away";
             return Err(Failure::new(Exit::Usage, "--complete is for standard input only", hint));
         }
@@ -78,6 +78,10 @@ pub fn with_source(
     if all.len() != 1 {
         let message = format!("--source stdin is for one service, and {} are configured", all.len());
         return Err(Failure::new(Exit::Usage, message, "name one file with -c"));
+    }
+    if all[0].source.is_merged() {
+        let message = format!("service {} has several inputs, and --source stdin stands for one source", all[0].name());
+        return Err(Failure::new(Exit::Usage, message, "leave --source away: each input is asked once"));
     }
     let source = &mut all[0].source;
     source.kind = SourceKind::Stdin;

@@ -25,7 +25,7 @@ pub fn test(globals: &Globals, args: &Test) -> Result<Exit, Failure> {
         let mut previews = Vec::new();
         for settings in &all {
             app::check_template(settings)?;
-            let mut source = app::source_once(settings).await?;
+            let mut source = app::source_once(settings, None).await?;
             previews.push(preview(settings, source.as_mut(), limit).await);
         }
         let errors: Vec<String> = previews.iter().filter_map(|p| p.error.clone()).collect();

@@ -101,6 +101,7 @@ fn chosen(mut all: Vec<Settings>, name: Option<&str>) -> Result<Vec<Settings>, F
 /// Why the source cannot be asked for all that it has, now and by somebody else.
 fn unasked(settings: &Settings, with_input: bool) -> Option<&'static str> {
     match settings.source.kind {
+        _ if settings.source.is_merged() => None,
         SourceKind::Stream => Some("a \"stream\" cannot be asked again"),
         SourceKind::Events => Some("entries of a stream are read once"),
         SourceKind::Push => Some("what was pushed cannot be asked for again"),

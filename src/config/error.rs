@@ -121,6 +121,11 @@ impl Report {
         self.problems.is_empty()
     }
 
+    /// The problems, in the order in which they were found.
+    pub(super) fn into_problems(self) -> Vec<Problem> {
+        self.problems
+    }
+
     /// `value`, unless there were problems.
     pub(super) fn finish<T>(mut self, value: T) -> Result<T, ConfigError> {
         if self.problems.is_empty() {

@@ -1,6 +1,6 @@
 //! The keys there are, what kind of value each has, and which one was probably meant. It must not know the files.
 
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
 use serde_json::Value;
 
@@ -119,13 +119,37 @@ pub(super) struct Nearest {
     pub why: Option<&'static str>,
 }
 
+/// What the tables of inputs are below.
+const INPUTS: &str = "source.inputs.";
+
+/// Inputs have the keys of a source: `source.inputs.facts.command` is known as `source.command`. One has no inputs itself.
+fn plain(path: &str) -> Cow<'_, str> {
+    let Some(rest) = path.strip_prefix(INPUTS) else { return path.into() };
+    match rest.split_once('.') {
+        None => "source".into(),
+        Some((_, rest)) if rest == "inputs" || rest.starts_with("inputs.") => path.into(),
+        Some((_, rest)) => format!("source.{rest}").into(),
+    }
+}
+
+/// `key`, a key of `[source]`, as the one of the input that `path` is in; itself where that is none.
+pub(super) fn beside(path: &str, key: &str) -> String {
+    let input = path.strip_prefix(INPUTS).and_then(|rest| rest.split('.').next());
+    match (input, key.strip_prefix("source.")) {
+        (Some(input), Some(rest)) if rest != "spool" => format!("{INPUTS}{input}.{rest}"),
+        _ => key.to_owned(),
+    }
+}
+
 /// The key at `path`; below a [`Kind::Map`] there are none.
 pub(super) fn find(path: &str) -> Option<&'static Key> {
+    let path = plain(path);
     KEYS.iter().find(|key| key.path == path)
 }
 
 /// The [`Kind::Map`] that `path` lies in, if any.
 pub(super) fn map_around(path: &str) -> Option<&'static Key> {
+    let path = plain(path);
     KEYS.iter().find(|key| {
         key.kind == Kind::Map && path.strip_prefix(key.path.as_str()).is_some_and(|rest| rest.starts_with('.'))
     })
@@ -133,6 +157,7 @@ pub(super) fn map_around(path: &str) -> Option<&'static Key> {
 
 /// Whether `path` is, or lies in, a table that may hold texts of its own, in which `${VAR}` is replaced.
 pub(super) fn holds_texts(path: &str) -> bool {
+    let path = plain(path);
     let inside =
         |key: &Key| path.strip_prefix(key.path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
     KEYS.iter().any(|key| matches!(key.kind, Kind::Map | Kind::Free) && inside(key))
@@ -145,7 +170,7 @@ pub(super) fn is_secret(path: &str) -> bool {
     if holds_texts(path) && map_around(path).is_none() {
         return false;
     }
-    if matches!(path, "redis.password" | "redis.sentinel.password" | "source.sql.password")
+    if matches!(&*plain(path), "redis.password" | "redis.sentinel.password" | "source.sql.password")
         || map_around(path).is_some()
     {
         return true;
@@ -157,7 +182,7 @@ pub(super) fn is_secret(path: &str) -> bool {
 
 /// The valid key that was probably meant by `path`.
 pub(super) fn nearest(path: &str) -> Option<Nearest> {
-    let path = path.to_ascii_lowercase().replace('-', "_");
+    let path = plain(path).to_ascii_lowercase().replace('-', "_");
     if let Some((_, key, why)) = OTHER_NAMES.iter().find(|(names, ..)| names.contains(&path.as_str())) {
         return Some(Nearest { key, why: Some(why) });
     }
@@ -188,6 +213,7 @@ pub(super) fn nearest_word<'a>(word: &str, words: &'a [String]) -> Option<&'a st
 
 /// The names of the keys in the table at `section`.
 pub(super) fn names_in(section: &str) -> Vec<&'static str> {
+    let section = plain(section);
     KEYS.iter().filter(|key| split(&key.path).0 == section).map(|key| split(&key.path).1).collect()
 }
 
@@ -231,6 +257,7 @@ fn kind_of(property: &Value) -> Kind {
         Some("database address") => return Kind::Database,
         Some("listen address") => return Kind::Listen,
         Some("service name") => return Kind::ServiceName,
+        Some("inputs") => return Kind::Table,
         _ => {}
     }
     if let Some(words) = property.get("oneOf").and_then(Value::as_array) {

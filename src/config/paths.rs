@@ -37,16 +37,31 @@ const FILES: &[&str] = &[
 
 /// Makes relative paths in files absolute, from the file's directory; a program without a slash is left to `PATH`.
 pub(super) fn resolve_paths(tree: &mut Node) {
-    for key in FILES {
+    for key in FILES.iter().filter(|key| !key.starts_with("source.")) {
         if let Some(node) = tree.at_mut(key) {
             resolve(node);
         }
     }
-    if let Some(Node { data: Data::Table(files), .. }) = tree.at_mut("source.http.header_files") {
+    if let Some(source) = tree.at_mut("source") {
+        of_source(source);
+    }
+    if let Some(Node { data: Data::Table(inputs), .. }) = tree.at_mut("source.inputs") {
+        inputs.values_mut().for_each(of_source);
+    }
+}
+
+/// The paths of a source, or of an input.
+fn of_source(source: &mut Node) {
+    for key in FILES.iter().filter_map(|key| key.strip_prefix("source.")) {
+        if let Some(node) = source.at_mut(key) {
+            resolve(node);
+        }
+    }
+    if let Some(Node { data: Data::Table(files), .. }) = source.at_mut("http.header_files") {
         files.values_mut().for_each(resolve);
     }
-    for (key, scheme) in [("source.listen", "unix:"), ("source.sql.url", "sqlite:")] {
-        if let Some(node) = tree.at_mut(key)
+    for (key, scheme) in [("listen", "unix:"), ("sql.url", "sqlite:")] {
+        if let Some(node) = source.at_mut(key)
             && let Some(path) = node.as_str().and_then(|text| text.strip_prefix(scheme)).map(str::to_owned)
         {
             let written = node.written.clone().or_else(|| node.as_str().map(str::to_owned));
@@ -56,7 +71,7 @@ pub(super) fn resolve_paths(tree: &mut Node) {
             (node.data, node.written) = (Data::Scalar(resolved.into()), written);
         }
     }
-    if let Some(Node { data: Data::List(command), .. }) = tree.at_mut("source.command")
+    if let Some(Node { data: Data::List(command), .. }) = source.at_mut("command")
         && let Some(program) = command.first_mut()
         && program.as_str().is_some_and(|program| program.contains('/'))
     {

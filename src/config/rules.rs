@@ -3,6 +3,7 @@
 mod events;
 mod http;
 mod identity;
+mod inputs;
 mod map;
 mod redis;
 mod render;
@@ -43,17 +44,28 @@ impl<'a> Rules<'a> {
         let mut rules = Self { settings, tree, failed, report };
         rules.service();
         rules.redis();
-        rules.source();
-        rules.sql();
-        rules.events();
-        rules.table();
+        if settings.source.is_merged() {
+            rules.inputs();
+        } else {
+            rules.one_source();
+        }
         rules.identity();
-        rules.map();
         rules.content();
         rules.render();
         rules.limits();
-        rules.durations();
+        rules.durations("");
         rules.log();
+    }
+
+    /// Examines `[source]`, or an input as if it were one.
+    fn one_source(&mut self) {
+        self.source();
+        self.sql();
+        self.events();
+        self.table();
+        self.absent();
+        self.map();
+        self.interval();
     }
 
     /// Tells that the first of `keys` is wrong in view of the others.
@@ -129,19 +141,22 @@ impl<'a> Rules<'a> {
             let reason = format!("parts of content can only be ignored in JSON, and content.content_type is {text:?}");
             self.refuse(&["content.ignore", "content.content_type"], reason, "remove one of the two");
         }
-        let source = &self.settings.source;
+        let ttl = content.ttl;
+        if self.settings.verify.every.is_some_and(|every| every >= ttl) {
+            let reason =
+                format!("it is not less than content.ttl ({ttl}), so keys would expire before they are renewed");
+            self.refuse(&["verify.every", "content.ttl"], reason, "leave it out, or write half of content.ttl or less");
+        }
+    }
+
+    fn interval(&mut self) {
+        let (source, content) = (&self.settings.source, &self.settings.content);
         let has_interval =
             matches!(source.kind, SourceKind::Exec | SourceKind::File | SourceKind::Sql | SourceKind::Http);
         if has_interval && content.max_stale < source.interval {
             let reason = format!("it is less than source.interval ({}), so content would expire", source.interval);
             let hint = "make it several times source.interval";
             self.refuse(&["content.max_stale", "source.interval", "source.kind"], reason, hint);
-        }
-        let ttl = content.ttl;
-        if self.settings.verify.every.is_some_and(|every| every >= ttl) {
-            let reason =
-                format!("it is not less than content.ttl ({ttl}), so keys would expire before they are renewed");
-            self.refuse(&["verify.every", "content.ttl"], reason, "leave it out, or write half of content.ttl or less");
         }
     }
 
@@ -162,7 +177,8 @@ impl<'a> Rules<'a> {
         }
     }
 
-    fn durations(&mut self) {
+    /// Of all keys that begin with `of`.
+    fn durations(&mut self, of: &str) {
         let Settings { content, source, redis, verify, writer, .. } = self.settings;
         let ms = Duration::from_millis;
         let least = [
@@ -183,7 +199,7 @@ impl<'a> Rules<'a> {
             ("verify.every", verify.every, ms(100)),
             ("verify.whole_every", Some(verify.whole_every), ms(100)),
         ];
-        for (key, value, least) in least {
+        for (key, value, least) in least.into_iter().filter(|(key, ..)| key.starts_with(of)) {
             if value.is_some_and(|value| value.0 < least) {
                 let least = HumanDuration(least);
                 self.refuse(&[key], format!("it is less than {least}"), format!("write \"{least}\" or more"));
@@ -231,7 +247,15 @@ pub(super) fn required(tree: &Node, files: &Origin, failed: &mut Vec<String>, re
     let shown = if tree.at("service").is_some() { "service.name" } else { "service" };
     need("service.name", shown, "the service's name is missing", "write service = \"hwinfo\" at the top");
     let hint = "write kind = \"exec\" (or \"file\", \"stream\", \"stdin\") in [source]";
-    need("source.kind", "source.kind", "the kind of source is missing", hint);
+    let inputs = tree.at("source.inputs").and_then(Node::as_table).filter(|inputs| !inputs.is_empty());
+    match inputs {
+        None => need("source.kind", "source.kind", "the kind of source is missing", hint),
+        Some(inputs) => inputs.keys().for_each(|name| {
+            let (key, hint) =
+                (format!("source.inputs.{name}.kind"), hint.replace("[source]", &format!("[source.inputs.{name}]")));
+            need(&key, &key, "the kind of input is missing", &hint);
+        }),
+    }
 }
 
 /// Takes the names and kinds of a tree whose required keys failed from stand-ins, so that the rest can be examined.

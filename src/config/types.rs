@@ -33,8 +33,9 @@ pub(super) fn unknown(key: &str, node: &Node) -> Problem {
     let (reason, hint) = match keys::nearest(key) {
         Some(nearest) => {
             let why = nearest.why.map_or(String::new(), |why| format!(" ({why})"));
-            let reason = format!("there is no such key; the nearest is {}{why}", nearest.key);
-            let (parent, leaf) = nearest.key.rsplit_once('.').unwrap_or(("", nearest.key));
+            let nearest = keys::beside(key, nearest.key);
+            let reason = format!("there is no such key; the nearest is {nearest}{why}");
+            let (parent, leaf) = nearest.rsplit_once('.').unwrap_or(("", &nearest));
             let hint = if parent == section || parent.is_empty() {
                 format!("rename it to {leaf}")
             } else {

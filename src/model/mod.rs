@@ -13,5 +13,5 @@ pub use content::{Content, ContentType, Encoding};
 pub use digest::{Digest, DigestPrefix, write_hex};
 pub use fault::{Fault, FaultKind};
 pub use ids::{IdError, ObjectId, ServiceName};
-pub use stage::{Block, Document, Ending, Fetched, Place, Span, Unmatched};
+pub use stage::{Block, Document, Ending, Fetched, Place, Span, Unmatched, Vanishing};
 pub use version::{Clock, Epoch, UnixMs, Version, highest_plausible};

@@ -80,6 +80,29 @@ pub struct Unmatched {
     pub keep: Vec<String>,
 }
 
+/// One of several inputs told all that it has: may its parts go that it did not name?
+pub struct Vanishing {
+    /// The input.
+    pub input: Arc<str>,
+    /// Objects that it names.
+    pub present: u64,
+    /// Those of them that it did not have before.
+    pub new: u64,
+    /// Objects that it had before and does not name.
+    pub vanished: u64,
+    /// Takes the answer, which is why not; dropped, they may not go.
+    pub reply: Box<dyn FnOnce(Result<(), String>) + Send + Sync>,
+}
+
+impl fmt::Debug for Vanishing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vanishing")
+            .field("input", &self.input)
+            .field("vanished", &self.vanished)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What a source emits, in order.
 #[derive(Debug)]
 pub enum Fetched {
@@ -114,6 +137,8 @@ pub enum Fetched {
     Idle,
     /// The snapshot under way broke off: it was a delta, and removes nothing.
     BrokenOff,
+    /// An input wants to know whether it may shrink.
+    Vanishing(Vanishing),
     /// One of the others, from someone who waits for an answer.
     Asked(Box<Fetched>, SharedTally),
     /// Such a one has said all, and now waits.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{engine::Engine, stream::SnapshotEnd};
+use super::{engine::Engine, merge::Board, stream::SnapshotEnd};
 use crate::{
     model::{Answer, Confirm, Fetched, SharedTally},
     store::FailureClass,
@@ -101,7 +101,8 @@ impl Engine {
         while let Some((_, confirm)) = self.asked.sent.pop_front_if(|(jobs, _)| *jobs <= done) {
             let tally = confirm.tally.lock().clone();
             if tally.stretch.is_none_or(|stretch| stretch == self.asked.stretch) {
-                (confirm.reply)(Answer { tally, resync: self.resync });
+                let resync = self.resync || self.inputs.as_ref().is_some_and(Board::has_lost);
+                (confirm.reply)(Answer { tally, resync });
             }
         }
     }

@@ -16,6 +16,7 @@ use super::{
     heed::Heed,
     link::Link,
     live::{Live, State},
+    merge::Board,
     plan::{Output, Plan},
     profile::{descriptor, instance},
     pulse::{Finding, Periods, Pulse, Vitals, beat},
@@ -119,6 +120,8 @@ pub struct Engine {
     pub(super) replay: Option<Replay>,
     /// Keeping things in the spool failed, and that was told.
     pub(super) spool_fails: bool,
+    /// How each of several inputs is.
+    pub(super) inputs: Option<Board>,
     /// What the server tells of the service's keys, with `verify.keyspace_events`.
     pub(super) heed: Option<Heed>,
     pub(super) live: Live,
@@ -160,6 +163,8 @@ impl Engine {
         let link = Link::new(target.clone(), keys, ttl_ms, ticks(u128::from(ttl_ms)), metrics.clone())
             .map_err(|e| EngineError::Settings(format!("cannot start the writer's thread: {e}")))?;
         metrics.value_bytes_max.set_count(settings.limits.max_total.as_usize());
+        let spool = SharedSpool::default();
+        let inputs = settings.source.is_merged().then(|| Board::new(spool.clone()));
         let (lease, heartbeat) = (settings.writer.lease.0, settings.writer.heartbeat.0);
         Ok(Self {
             sweep: Sweep::new(settings.verify_every()),
@@ -180,7 +185,8 @@ impl Engine {
             anew: false,
             was_confirmed: Version(0),
             is_rolled_back: false,
-            spool: SharedSpool::default(),
+            spool,
+            inputs,
             replay: None,
             spool_fails: false,
             heed: None,
@@ -216,7 +222,7 @@ impl Engine {
     pub(super) fn plan(&self) -> Option<&Plan> {
         match &self.handler.output {
             Output::Plan(plan) => Some(plan),
-            Output::Batches { .. } => None,
+            _ => None,
         }
     }
 
@@ -224,7 +230,7 @@ impl Engine {
     pub fn into_plan(self) -> Option<Plan> {
         match self.handler.output {
             Output::Plan(plan) => Some(plan),
-            Output::Batches { .. } => None,
+            _ => None,
         }
     }
 
@@ -255,6 +261,7 @@ impl Engine {
             }
         }
         self.learn().await?;
+        self.inputs.iter().for_each(|board| board.found(self.handler.ledger.len()));
         self.open_spool();
         self.live.writes(self.handler.epoch);
         self.tell_live();
@@ -312,6 +319,9 @@ impl Engine {
         d.unmatched = (unmatched.count > 0).then(|| unmatched.clone());
         if report.unfinished {
             return self.publish();
+        }
+        if self.inputs.is_some() {
+            return self.note_inputs(report);
         }
         let d = &mut self.descriptor;
         if report.is_good(max_failed) {

@@ -23,6 +23,7 @@ use crate::{
     model::{Block, Clock, Content, Digest, Document, Epoch, Fault, FaultKind, Fetched, Place, UnixMs, Version},
     render::{Removed, Rendered, TemplateProblem},
     settings::{Settings, Size},
+    spool::PartChange,
 };
 
 /// Moment at which a block is handled.
@@ -160,7 +161,7 @@ impl Handler {
             // Whose answer is due is the engine's business.
             Fetched::Asked(item, _) => self.take(*item, now),
             Fetched::BrokenOff => (self.in_snapshot, self.ended) = (false, false),
-            Fetched::Idle | Fetched::Confirm(_) => {}
+            Fetched::Idle | Fetched::Confirm(_) | Fetched::Vanishing(_) => {}
         }
     }
 
@@ -286,6 +287,7 @@ impl Handler {
     /// Seals the content of the object `id`, which has `slot` in the ledger; decides, and puts the outcome where it
     /// belongs. Changes nothing when it fails.
     fn object(&mut self, slot: Option<u32>, id: &str, content: &Content<'_>, raw: u64, now: Now) -> Result<(), Fault> {
+        self.output.check(content)?;
         check_size(content, self.max_content, self.max_binary)?;
         let digest = self.sealer.prepare(content)?;
         let known = slot.map_or(Known::Nothing, |slot| self.ledger.known(slot, now.tick));
@@ -330,10 +332,14 @@ impl Handler {
     fn write(&mut self, slot: u32, id: &str, digest: &Digest, raw: u64, now: Now) {
         let version = self.version(slot, now);
         let len = self.sealer.envelope_len(id, version, self.epoch);
-        if let Output::Batches { builder, .. } = &mut self.output {
-            let (sealer, epoch) = (&self.sealer, self.epoch);
-            builder.set(slot, id, len, |out| sealer.write(out, id, version, epoch, now.unix_ms));
-            self.output.flush(&mut self.clock, true);
+        match &mut self.output {
+            Output::Batches { builder, .. } => {
+                let (sealer, epoch) = (&self.sealer, self.epoch);
+                builder.set(slot, id, len, |out| sealer.write(out, id, version, epoch, now.unix_ms));
+                self.output.flush(&mut self.clock, true);
+            }
+            Output::Parts(parts) => parts.push(PartChange::put(id, digest.prefix(), self.sealer.content())),
+            Output::Plan(_) => {}
         }
         self.counts.set += 1;
         if !self.removed_markup.is_empty() {
@@ -364,15 +370,6 @@ impl Handler {
         let max = Size(self.max_total);
         let reason = format!("the values of this service would have more bytes than limits.max_total ({max}) in all");
         Err(Fault::new(FaultKind::NoRoom, reason))
-    }
-
-    fn check_duplicate(&self, slot: u32, id: &str, digest: &Digest) -> Result<(), Fault> {
-        let again = self.in_snapshot && self.ledger.seen(slot) == self.pass;
-        if again && self.ledger.written(slot).1 != digest.prefix() {
-            let reason = format!("{id} stands twice in this snapshot, with different content; the first one is kept");
-            return Err(Fault::new(FaultKind::Duplicate, reason));
-        }
-        Ok(())
     }
 
     /// The TTL of a value written now.

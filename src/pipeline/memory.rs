@@ -29,8 +29,7 @@ impl Engine {
         {
             self.link.failed.get_or_insert(e);
         }
-        let limits = &self.settings.limits;
-        let bounds = Bounds { max_shrink: limits.max_shrink, confirm_ms: limits.shrink_confirm.as_millis() as u64 };
+        let bounds = self.bounds();
         let present = self.handler.ledger.len() as u64 - vanished;
         let seen = Seen { present, new: self.handler.counts.new, vanished };
         // What Redis lost is no growth when it comes back.
@@ -46,6 +45,12 @@ impl Engine {
                 Err(refused.message)
             }
         }
+    }
+
+    /// What the settings say to the guard.
+    pub(super) fn bounds(&self) -> Bounds {
+        let limits = &self.settings.limits;
+        Bounds { max_shrink: limits.max_shrink, confirm_ms: limits.shrink_confirm.as_millis() as u64 }
     }
 
     fn tell(&self, vanished: u64, believed: &Believed) {
@@ -65,7 +70,7 @@ impl Engine {
     }
 
     /// Takes an approval over that came since the last look.
-    async fn look_for_approval(&mut self) -> Result<(), StoreError> {
+    pub(super) async fn look_for_approval(&mut self) -> Result<(), StoreError> {
         let text = self.control(|session| session.memory()).await?.baseline;
         self.adopt(text);
         Ok(())

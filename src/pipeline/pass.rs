@@ -192,6 +192,7 @@ impl Engine {
         match item {
             Fetched::Asked(item, tally) => self.take_asked(*item, &tally).await,
             Fetched::Confirm(confirm) => self.confirm_later(confirm),
+            Fetched::Vanishing(asked) => self.judge_input(asked).await,
             item => {
                 let is_idle = self.take_item(item);
                 self.after_item(is_idle).await;

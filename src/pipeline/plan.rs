@@ -2,9 +2,12 @@
 
 use crate::{
     decision::{Known, Verdict, WriteReason},
-    model::Clock,
+    model::{Clock, Content, Fault},
+    spool::PartChange,
     store::{Batch, BatchBuilder},
 };
+
+use super::vet::check_part;
 
 /// Planned objects kept for showing.
 const SHOWN: usize = 1000;
@@ -20,6 +23,8 @@ pub enum Output {
     },
     /// They are told.
     Plan(Plan),
+    /// They are changes of the parts that an input has.
+    Parts(Vec<PartChange>),
 }
 
 /// What `once` would do.
@@ -64,6 +69,14 @@ impl Plan {
 }
 
 impl Output {
+    /// Whether `content` can go there.
+    ///
+    /// # Errors
+    /// Parts have to be JSON, since a JSON object is made of them.
+    pub(super) fn check(&self, content: &Content<'_>) -> Result<(), Fault> {
+        if let Self::Parts(_) = self { check_part(content) } else { Ok(()) }
+    }
+
     /// Forgets an earlier pass.
     pub(super) fn begin(&mut self) {
         if let Self::Plan(plan) = self {
@@ -104,7 +117,7 @@ impl Output {
     pub(super) fn take_ready(&mut self) -> Vec<Batch> {
         match self {
             Self::Batches { ready, .. } => std::mem::take(ready),
-            Self::Plan(_) => Vec::new(),
+            Self::Plan(_) | Self::Parts(_) => Vec::new(),
         }
     }
 }

@@ -162,6 +162,8 @@ impl Viewer {
                 self.keep(refused(&unmatched.place, None, &Fault::new(FaultKind::Unresolved, reason)));
             }
             Fetched::Asked(item, _) => self.take(*item),
+            // Nothing is kept, so nothing is lost.
+            Fetched::Vanishing(asked) => (asked.reply)(Ok(())),
             Fetched::Same { .. } | Fetched::Keep(_) | Fetched::Idle | Fetched::Confirm(_) | Fetched::BrokenOff => {}
         }
     }

@@ -1,6 +1,8 @@
 //! How a service presents itself before it has done anything: its descriptor, and its writer's name. It must not know what
 //! happens later.
 
+use std::collections::BTreeMap;
+
 use super::engine::Kind;
 use crate::{
     registry::{Counts, Descriptor, Mode, SCHEMA, ServiceStatus, Stamp, WriterInfo},
@@ -18,15 +20,8 @@ pub(super) fn instance() -> String {
 /// The descriptor that a service begins with.
 pub(super) fn descriptor(settings: &Settings, kind: Kind, token: &str) -> Descriptor {
     let service = &settings.service;
-    let interval = settings.source.interval.0;
-    let stale_after = match kind {
-        // A pass may be late by its own length, and fail once, before anybody needs to be told.
-        Kind::Run if !settings.source.kind.tells_changes() => {
-            interval * 3 + settings.source.timeout().unwrap_or_default() + settings.source.full_every()
-        }
-        Kind::Run if let Some(expected) = settings.source.expect_every => expected.0 * 3,
-        _ => settings.content.ttl.0,
-    };
+    let expected = settings.source.stale_after().filter(|_| kind == Kind::Run);
+    let stale_after = expected.unwrap_or(settings.content.ttl.0);
     Descriptor {
         schema: SCHEMA.to_owned(),
         service: service.name.to_string(),
@@ -47,12 +42,13 @@ pub(super) fn descriptor(settings: &Settings, kind: Kind, token: &str) -> Descri
         last_pass: None,
         failed_objects: Vec::new(),
         unmatched: None,
+        inputs: BTreeMap::new(),
         writer: WriterInfo {
             instance: token.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             epoch: 0,
             mode: if kind == Kind::Run { Mode::Run } else { Mode::Once },
-            source: settings.source.kind.to_string(),
+            source: settings.source.kind_word().to_owned(),
         },
     }
 }

@@ -4,6 +4,7 @@ use super::{
     handle::Handler,
     plan::{Output, Planned},
 };
+use crate::spool::PartChange;
 
 /// Slots that a snapshot did not name.
 #[derive(Debug, Default)]
@@ -43,6 +44,10 @@ impl Handler {
             }
             Output::Plan(plan) => {
                 plan.add(Planned::remove(id));
+                self.ledger.remove(slot);
+            }
+            Output::Parts(parts) => {
+                parts.push(PartChange::remove(&id));
                 self.ledger.remove(slot);
             }
         }

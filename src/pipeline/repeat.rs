@@ -1,6 +1,8 @@
-//! Content that a source knows to be what it was, without telling it again. It must not know how the source knows.
+//! Content that a source knows to be what it was, without telling it again, and content that it tells twice. It must not know
+//! how the source knows.
 
 use super::handle::{Handler, Now};
+use crate::model::{Digest, Fault, FaultKind};
 
 impl Handler {
     /// The source has nothing else than in the pass before, which took all of it.
@@ -30,5 +32,15 @@ impl Handler {
             self.ledger.set_seen(slot, self.pass);
             self.counts.objects += 1;
         }
+    }
+
+    /// That the running snapshot has not told something else of the object already.
+    pub(super) fn check_duplicate(&self, slot: u32, id: &str, digest: &Digest) -> Result<(), Fault> {
+        let again = self.in_snapshot && self.ledger.seen(slot) == self.pass;
+        if again && self.ledger.written(slot).1 != digest.prefix() {
+            let reason = format!("{id} stands twice in this snapshot, with different content; the first one is kept");
+            return Err(Fault::new(FaultKind::Duplicate, reason));
+        }
+        Ok(())
     }
 }

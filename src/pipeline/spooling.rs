@@ -1,7 +1,10 @@
 //! The spool's part in a pass: what was taken is kept before it is sent, what Redis lost is told again out of it. It must
 //! not know how the spool keeps things.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use tokio::task::block_in_place;
 use tracing::{error, info, warn};
@@ -9,6 +12,7 @@ use tracing::{error, info, warn};
 use super::{
     engine::{Engine, Kind},
     handle::Handler,
+    merge::{self, Board},
 };
 use crate::{
     model::{Block, Fetched, Span, Version},
@@ -50,7 +54,8 @@ impl Engine {
     /// Opens the spool, if the source has one and it is not open yet, and has all of it told again: it may know what Redis
     /// does not.
     pub(super) fn open_spool(&mut self) {
-        let Some(folder) = self.settings.source.spool.clone().filter(|_| self.kind == Kind::Run) else { return };
+        let keeps = self.kind == Kind::Run || (self.kind == Kind::Once && self.inputs.is_some());
+        let Some(folder) = self.settings.source.spool.clone().filter(|_| keeps) else { return };
         let service = self.settings.name().clone();
         let ttl = self.settings.content.ttl.0;
         let mut shared = lock(&self.spool);
@@ -64,7 +69,10 @@ impl Engine {
                 }
             }
         }
-        let Some(spool) = shared.as_ref() else { return };
+        let Some(spool) = shared.as_ref().filter(|_| self.inputs.is_none()) else {
+            // What inputs told is merged before it is told again.
+            return self.live.metrics.spool_usable.set_flag(shared.is_some());
+        };
         // All of it is told.
         spool.take_owed();
         self.live.metrics.spool_usable.set_flag(true);
@@ -87,7 +95,7 @@ impl Engine {
 
     /// Has told what requests put into the spool by themselves, since the pipeline did not come to it in time.
     pub(super) fn replay_owed(&mut self) {
-        if self.replay.is_some() {
+        if self.replay.is_some() || self.inputs.is_some() {
             return;
         }
         let shared = lock(&self.spool);
@@ -114,8 +122,9 @@ impl Engine {
     pub(super) async fn replay_more(&mut self) -> bool {
         let Some(mut replay) = self.replay.take() else { return true };
         let shared = self.spool.clone();
+        let left_out = self.inputs.as_ref().map(Board::left_out);
         let page = match lock(&shared).as_ref() {
-            Some(spool) => block_in_place(|| replay.next(spool, &self.handler)),
+            Some(spool) => block_in_place(|| replay.next(spool, &self.handler, left_out.as_ref())),
             None => Ok(None),
         };
         match page {
@@ -180,8 +189,13 @@ impl Engine {
 }
 
 impl Replay {
-    /// The next records; none when all are told.
-    fn next(&mut self, spool: &Spool, handler: &Handler) -> Result<Option<Block>, SpoolError> {
+    /// The next records; none when all are told. Those of several inputs are merged, without the inputs `left_out`.
+    fn next(
+        &mut self,
+        spool: &Spool,
+        handler: &Handler,
+        left_out: Option<&BTreeSet<String>>,
+    ) -> Result<Option<Block>, SpoolError> {
         loop {
             let (found, is_over) = match &mut self.what {
                 What::All(after) => {
@@ -211,7 +225,11 @@ impl Replay {
                             continue;
                         }
                         let id = handler.ledger.id(slot).as_ref().to_owned();
-                        found.extend(spool.get(&id)?.map(|record| (id, record)));
+                        let record = match left_out {
+                            Some(left_out) => merge::record(spool, &id, left_out)?,
+                            None => spool.get(&id)?,
+                        };
+                        found.extend(record.map(|record| (id, record)));
                     }
                     (found, slots.is_empty())
                 }

@@ -38,7 +38,7 @@ pub(super) struct SnapshotEnd {
 impl Engine {
     /// Whether the source tells changes, as its kind says.
     pub(super) fn is_stream(&self) -> bool {
-        self.settings.source.kind.tells_changes()
+        self.settings.source.tells_changes()
     }
 
     /// Whether somebody pushes, be it into a stream, who can be told but not started anew.
@@ -49,6 +49,13 @@ impl Engine {
     /// A stream is quiet, and all that it said is on its way: that is as good as a stream's pass gets. Told once a second.
     pub(super) async fn note_stream(&mut self) {
         let now = super::now().unix_ms;
+        if self.inputs.is_some() {
+            if !self.handler.in_snapshot && self.has_news_of_inputs() {
+                self.link.settle(&mut self.handler).await;
+                self.note_pass_of_stream(now);
+            }
+            return;
+        }
         let told = self.descriptor.as_of.map_or(0, |as_of| as_of.0);
         if self.handler.in_snapshot || (now.saturating_sub(told) < 1000 && !self.silent) {
             return;
@@ -59,10 +66,15 @@ impl Engine {
             // Its last snapshot is not believed: a quiet moment does not make that good.
             return self.keep_count();
         }
+        let report = self.note_pass_of_stream(now);
+        self.log_trouble(&report);
+    }
+
+    fn note_pass_of_stream(&mut self, now: u64) -> PassReport {
         let mut report = PassReport { started_at: now, whole: true, ..PassReport::default() };
         self.finish(&mut report, false, Duration::ZERO);
         self.note(&report);
-        self.log_trouble(&report);
+        report
     }
 
     /// The next heartbeat tells how many objects there are.
@@ -87,6 +99,7 @@ impl Engine {
         self.link.settle(&mut self.handler).await;
         let complete = report.refused.is_none();
         self.refused_snapshot = !complete;
+        self.inputs.iter().for_each(|board| board.refuse(report.refused.clone()));
         report.whole = true;
         self.finish(&mut report, complete, Duration::ZERO);
         self.note(&report);
@@ -129,6 +142,9 @@ impl Engine {
     /// Judges a running stream by what was heard of it: it confirms what stands in Redis, unless it is silent for longer
     /// than `source.expect_every`.
     pub(super) fn listen(&mut self, hearing: &Hearing) {
+        if self.inputs.is_some() {
+            return self.listen_to_inputs();
+        }
         let silent = hearing.last.elapsed();
         match self.settings.source.expect_every {
             Some(expected) if silent > expected.0 => self.tell_silence(expected),

@@ -4,10 +4,10 @@
 use super::intake::{Intake, Taken};
 use crate::{
     envelope::{Ignore, Sealer},
-    model::{Encoding, Fault, FaultKind, Refusal},
+    model::{DigestPrefix, Encoding, Fault, FaultKind, Refusal},
     render,
     settings::Settings,
-    spool::Change,
+    spool::{Change, PartChange},
 };
 
 /// What is to be kept of some records, and what is not.
@@ -15,22 +15,37 @@ use crate::{
 pub struct Judged {
     /// By object id: the record, or none where it is removed.
     pub changes: Vec<Change>,
+    /// The same for one of several inputs, whose parts are kept in place of records.
+    pub parts: Vec<PartChange>,
     /// What would be refused, and why.
     pub refusals: Vec<Refusal>,
 }
 
 /// See the module.
 pub struct Vet {
+    /// Of one of several inputs.
+    is_input: bool,
     sealer: Sealer,
     intake: Intake,
     max_content: usize,
     max_binary: usize,
 }
 
+/// An object, and its digest and record, if it has one.
+type Vetted<'l> = (String, Option<(DigestPrefix, &'l [u8])>);
+
+impl Judged {
+    /// How many changes are to be kept.
+    pub fn count(&self) -> usize {
+        self.changes.len() + self.parts.len()
+    }
+}
+
 impl Vet {
-    /// For the records of the service of `settings`.
-    pub fn new(settings: &Settings) -> Self {
+    /// For the records of the service of `settings`, or of one of its several inputs with that input's settings.
+    pub fn new(settings: &Settings, is_input: bool) -> Self {
         Self {
+            is_input,
             // What is ignored does not count here.
             sealer: Sealer::new(settings.name(), Ignore::default()),
             intake: Intake::new(settings),
@@ -44,7 +59,11 @@ impl Vet {
         let mut judged = Judged::default();
         for line in records.split(|b| *b == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
             match self.one(line) {
-                Ok(Some(change)) => judged.changes.push(change),
+                Ok(Some((id, None))) if self.is_input => judged.parts.push(PartChange::remove(&id)),
+                Ok(Some((id, Some((digest, _))))) if self.is_input => {
+                    judged.parts.push(PartChange::put(&id, digest, self.sealer.content()));
+                }
+                Ok(Some((id, taken))) => judged.changes.push((id, taken.map(|(_, record)| record.to_vec()))),
                 Ok(None) => {}
                 Err((object_id, fault)) => {
                     let kind = fault.kind.as_str();
@@ -55,13 +74,15 @@ impl Vet {
         judged
     }
 
-    fn one(&mut self, line: &[u8]) -> Result<Option<Change>, (Option<String>, Fault)> {
+    fn one<'l>(&mut self, line: &'l [u8]) -> Result<Option<Vetted<'l>>, (Option<String>, Fault)> {
         match self.intake.record(line).map_err(|bad| (bad.id, bad.fault))? {
             Taken::Upsert { id, content, .. } => {
-                let taken = check_size(&content, self.max_content, self.max_binary)
+                let checked = if self.is_input { check_part(&content) } else { Ok(()) };
+                let taken = checked
+                    .and_then(|()| check_size(&content, self.max_content, self.max_binary))
                     .and_then(|()| self.sealer.prepare(&content));
                 match taken {
-                    Ok(_) => Ok(Some((id.into_owned(), Some(line.to_vec())))),
+                    Ok(digest) => Ok(Some((id.into_owned(), Some((digest.prefix(), line))))),
                     Err(fault) => Err((Some(id.into_owned()), fault)),
                 }
             }
@@ -88,6 +109,18 @@ pub(super) fn check_size(
     Err(Fault::new(FaultKind::TooLarge, format!("its content has {len} bytes, more than {key} ({max})")))
 }
 
+/// Whether content can be the part of an input, from several of which a JSON object is made.
+pub(super) fn check_part(content: &crate::model::Content<'_>) -> Result<(), Fault> {
+    if content.content_type.is_json() {
+        return Ok(());
+    }
+    let kind = content.content_type.as_str();
+    let reason = format!(
+        "its content is {kind}, and a JSON object is made of what several inputs have: it has to be JSON or a card"
+    );
+    Err(Fault::new(FaultKind::BadType, reason))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,7 +129,7 @@ mod tests {
     fn good_records_are_changes_and_bad_ones_are_told() {
         let mut settings = Settings::for_tests("hwinfo", "redis://localhost");
         settings.limits.max_content = crate::settings::Size(20);
-        let mut vet = Vet::new(&settings);
+        let mut vet = Vet::new(&settings, false);
         let judged = vet.judge(
             b"{\"id\":1,\"content\":{\"a\":1}}\n\n{\"id\":2,\"deleted\":true}\n{\"heartbeat\":true}\n{\"id\":3,\"content\":\"012345678901234567890\"}\nnonsense",
         );
@@ -106,5 +139,24 @@ mod tests {
         );
         let kinds: Vec<_> = judged.refusals.iter().map(|r| (r.object_id.as_deref(), r.kind)).collect();
         assert_eq!(kinds, [(Some("3"), "too_large"), (None, "not_json")]);
+    }
+
+    #[test]
+    fn parts_of_an_input_are_json_in_canonical_form() {
+        let mut settings = Settings::for_tests("hwinfo", "redis://localhost");
+        settings.source.inputs.insert("status".to_owned(), crate::settings::Source::default());
+        let mut vet = Vet::new(&settings.for_input("status").expect("it is there"), true);
+        let judged = vet.judge(
+            b"{\"id\":1,\"content\":{\"b\": 1.0, \"a\":2}}\n{\"id\":2,\"content\":\"up\"}\n{\"id\":3,\"deleted\":true}\n{\"id\":4,\"content\":\"<p>\",\"content_type\":\"html\"}",
+        );
+        let parts = judged.parts.iter().map(|change| {
+            let content = change.part.as_ref().map(|part| String::from_utf8_lossy(&part.content).into_owned());
+            (change.id.as_str(), content)
+        });
+        let expected = [("1", Some("{\"a\":2,\"b\":1}".to_owned())), ("2", Some("\"up\"".to_owned())), ("3", None)];
+        assert_eq!(parts.collect::<Vec<_>>(), expected);
+        assert_eq!((judged.count(), judged.changes.len()), (3, 0));
+        let refused: Vec<_> = judged.refusals.iter().map(|r| (r.object_id.as_deref(), r.kind)).collect();
+        assert_eq!(refused, [(Some("4"), "bad_type")]);
     }
 }

@@ -176,6 +176,22 @@ pub struct UnmatchedRecord {
     pub why: String,
 }
 
+/// How one of several inputs of a service is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct InputState {
+    /// From when its part of the content is: when it last told all that it has, or, where it tells changes, something.
+    pub as_of: Option<Stamp>,
+    /// When it was last well.
+    pub last_success_at: Option<Stamp>,
+    /// What goes wrong with it now; absent when all is well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<LastError>,
+    /// Objects that it has something for.
+    pub objects: u64,
+    /// Objects of which it could not be taken.
+    pub failed: u64,
+}
+
 /// The records of the last pass that are about no known object. They are no failures.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UnmatchedRecords {
@@ -254,6 +270,9 @@ pub struct Descriptor {
     /// The records of the last pass that are about no known object; absent where there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unmatched: Option<UnmatchedRecords>,
+    /// How each of several inputs is, by its name; absent where there is one source.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<String, InputState>,
     /// Who writes.
     pub writer: WriterInfo,
 }
@@ -319,6 +338,7 @@ fn example() -> Descriptor {
             reason: "its content has 300000 bytes, more than limits.max_content (262144)".to_owned(),
         }],
         unmatched: None,
+        inputs: BTreeMap::new(),
         writer: WriterInfo {
             instance: "hwinfo-0-1-5f3a91c2".to_owned(),
             version: "0.1.0".to_owned(),

@@ -3,6 +3,6 @@
 mod descriptor;
 
 pub use descriptor::{
-    Counts, Descriptor, FailedObject, LastError, LastPass, Mode, SCHEMA, ServiceStatus, Stamp, UnmatchedRecord,
-    UnmatchedRecords, WriterInfo, descriptor_schema,
+    Counts, Descriptor, FailedObject, InputState, LastError, LastPass, Mode, SCHEMA, ServiceStatus, Stamp,
+    UnmatchedRecord, UnmatchedRecords, WriterInfo, descriptor_schema,
 };

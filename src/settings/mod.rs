@@ -67,7 +67,7 @@ pub use self::{
     sentinel::{Sentinel, SentinelNode},
     service::Service,
     shutdown::Shutdown,
-    source::{PushAddress, Source, SourceKind},
+    source::{MAX_INPUTS, PushAddress, Source, SourceKind},
     sql::Sql,
     sql_url::{SqlEngine, SqlUrl},
     table::{Table, TableFormat},
@@ -163,6 +163,20 @@ impl Settings {
         // `check` has refused what is no content type.
         let set = self.content.content_type.as_deref().and_then(ContentType::parse);
         set.or_else(|| makes_cards.then_some(ContentType::CARD))
+    }
+
+    /// The settings of a service whose only source is the input `name`, without what is done to the merged content; none
+    /// where there is no such input.
+    pub fn for_input(&self, name: &str) -> Option<Self> {
+        let source = self.source.inputs.get(name)?.clone();
+        let makes_cards = source.map.as_ref().is_some_and(|map| map.card.is_some());
+        let content = ContentSettings {
+            ignore: Vec::new(),
+            // A part that is a text is a JSON string.
+            content_type: (!makes_cards).then(|| "json".to_owned()),
+            ..self.content.clone()
+        };
+        Some(Self { source, content, render: Render::default(), ..self.clone() })
     }
 
     /// How often each key is verified and renewed: `verify.every`, else the smaller of `content.ttl` / 2 and 30 minutes.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::{Absent, Empty, Events, Http, HumanDuration, Map, Secret, Sql, Table};
@@ -88,12 +88,75 @@ pub struct Source {
     /// (`/labels/instance`), or by the bare name of a column or member (`Serial number`); `@name` is the name of the file
     /// that the item is, without its ending, for a directory. Default: items are records already.
     pub map: Option<Map>,
+    /// Several inputs for one service, each with the keys of `[source]`: `[source.inputs.facts]`, `[source.inputs.status]`.
+    /// The content of an object is a JSON object of what each has for it, `{"facts": ..., "status": ...}`. Beside them
+    /// `[source]` holds nothing but `spool`, which is needed: what each input said last is kept there. At most 16; names
+    /// are lower-case letters, digits and `_`, at most 32, beginning with a letter. Default: one source.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "inputs_schema")]
+    pub inputs: BTreeMap<String, Source>,
 }
+
+/// The keys of an input are those of a source.
+fn inputs_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "title": "inputs",
+        "type": "object",
+        "propertyNames": { "pattern": INPUT_NAME },
+        "maxProperties": MAX_INPUTS,
+        "additionalProperties": { "$ref": "#/properties/source" },
+    })
+}
+
+/// The grammar of an input's name.
+const INPUT_NAME: &str = "^[a-z][a-z0-9_]{0,31}$";
+/// Most inputs of one service.
+pub const MAX_INPUTS: usize = 16;
 
 /// Longest pause of the circuit breaker where none is set.
 const BREAKER_PAUSE: Duration = Duration::from_secs(300);
 
 impl Source {
+    /// Whether it is several inputs, whose parts are merged.
+    pub fn is_merged(&self) -> bool {
+        !self.inputs.is_empty()
+    }
+
+    /// Whether `name` can be an input's.
+    pub fn is_input_name(name: &str) -> bool {
+        let is_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+        name.len() <= 32 && name.starts_with(|c: char| c.is_ascii_lowercase()) && name.bytes().all(is_word)
+    }
+
+    /// Whether it tells changes as they happen; several inputs do so together, whatever kinds they are.
+    pub fn tells_changes(&self) -> bool {
+        self.is_merged() || self.kind.tells_changes()
+    }
+
+    /// The Redis Stream that it reads, or that the first of its inputs does that reads one.
+    pub fn stream_read(&self) -> Option<&Events> {
+        let mut all = std::iter::once(self).chain(self.inputs.values());
+        all.find(|source| source.kind == SourceKind::Events)?.events.as_ref()
+    }
+
+    /// The word for its kind in the descriptor: `inputs` for several.
+    pub fn kind_word(&self) -> &'static str {
+        if self.is_merged() { "inputs" } else { self.kind.as_str() }
+    }
+
+    /// Age in which what it has should be confirmed again: it may be late by its own length, and fail once.
+    pub fn stale_after(&self) -> Option<Duration> {
+        if self.is_merged() {
+            return self.inputs.values().filter_map(Self::stale_after).max();
+        }
+        match self.expect_every {
+            _ if !self.kind.tells_changes() => {
+                Some(self.interval.0 * 3 + self.timeout().unwrap_or_default() + self.full_every())
+            }
+            expected => expected.map(|expected| expected.0 * 3),
+        }
+    }
+
     /// How long one run may take: `source.timeout`, else 30 s for `exec` and 5 min for `http` and `sql`, else no limit.
     pub fn timeout(&self) -> Option<Duration> {
         match (self.timeout, self.kind) {
@@ -171,6 +234,7 @@ impl Default for Source {
             http: None,
             sql: None,
             map: None,
+            inputs: BTreeMap::new(),
         }
     }
 }

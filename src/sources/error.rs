@@ -143,6 +143,24 @@ pub enum SourceError {
         /// What to do.
         hint: String,
     },
+    /// What several inputs said last cannot be kept.
+    #[error("{problem}\nhint: {hint}")]
+    Spool {
+        /// What failed, and where.
+        problem: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// One of several inputs failed.
+    #[error("{problem}\nhint: {hint}")]
+    Input {
+        /// The kind of the failure.
+        kind: &'static str,
+        /// The input, and what happened.
+        problem: String,
+        /// What to do.
+        hint: String,
+    },
     /// Whoever takes the records is gone: the pass was given up.
     #[error("the pass was given up\nhint: see the error before this one")]
     Closed,
@@ -150,7 +168,7 @@ pub enum SourceError {
 
 impl SourceError {
     /// Every word that [`SourceError::kind`] may give.
-    pub const KINDS: [&str; 15] = [
+    pub const KINDS: [&str; 17] = [
         "settings",
         "spawn",
         "exit",
@@ -165,6 +183,8 @@ impl SourceError {
         "table",
         "database",
         "mapping",
+        "spool",
+        "input",
         "closed",
     ];
 
@@ -185,6 +205,8 @@ impl SourceError {
             Self::Table { .. } => "table",
             Self::Database { kind, .. } => kind,
             Self::Mapping { .. } => "mapping",
+            Self::Spool { .. } => "spool",
+            Self::Input { kind, .. } => kind,
             Self::Closed => "closed",
         }
     }

@@ -43,6 +43,24 @@ fn the_example_of_http() {
 }
 
 #[test]
+fn the_example_of_inputs() {
+    let blocks = example("sources.md", "inputs");
+    let [(_, config), (_, facts), (_, costs), (_, merged)] = blocks.as_slice() else { panic!("{blocks:?}") };
+    let redis = Redis::start();
+    let ext = Ext::at(&redis.url());
+    ext.write("facts.ndjson", facts);
+    ext.write("costs.csv", costs);
+    let config = config.replace("/var/lib/ralphext", &ext.path("spool").display().to_string());
+    let settle = "[source.inputs.costs.table]\nsettle = \"0s\"";
+    ext.write("example.toml", &format!("{config}\n{settle}\n[redis]\nurl = \"{}\"\n", redis.url()));
+    let mut command = ext.bare(&["-c", "example.toml", "--output", "json", "once"]);
+    Running::spawn(&mut command, None).finish(DEADLINE).expect(0).counts(&[("written", 2), ("failed", 0)]);
+    let shown: serde_json::Value =
+        redis.objects("machines").into_iter().map(|(id, envelope)| (id, envelope.content().clone())).collect();
+    assert_eq!(shown, serde_json::from_str::<serde_json::Value>(merged).expect("JSON"));
+}
+
+#[test]
 fn the_example_of_identity() {
     let blocks = example("identity.md", "identity");
     let [(_, config)] = blocks.as_slice() else { panic!("{blocks:?}") };

@@ -83,6 +83,8 @@ mod tls;
 mod http;
 /// Objects named by what is known of them, and an inventory from Ralph.
 mod identity;
+/// Several inputs for one service.
+mod inputs;
 /// Data as it comes.
 mod mapping;
 /// Extensions that push.

@@ -60,6 +60,8 @@ const SLICE: usize = 256 << 10;
 /// What requests need.
 pub struct Push {
     service: String,
+    /// Which one of several inputs is pushed, if there are several.
+    input: Option<String>,
     inbox: Inbox,
     vet: Mutex<Vet>,
     spool: SharedSpool,
@@ -75,14 +77,16 @@ enum Token {
 }
 
 impl Push {
-    /// For the service of `settings`; with a spool, what Redis does not have is kept there.
-    pub fn new(settings: &Settings, inbox: Inbox, spool: SharedSpool) -> Self {
+    /// For the service of `settings`, or for its `input` with that one's settings; with a spool, what Redis does not have is
+    /// kept there.
+    pub fn new(settings: &Settings, input: Option<String>, inbox: Inbox, spool: SharedSpool) -> Self {
         let source = &settings.source;
         let file = source.token_file.clone().map(Token::File);
         Self {
             service: settings.name().to_string(),
             inbox,
-            vet: Mutex::new(Vet::new(settings)),
+            vet: Mutex::new(Vet::new(settings, input.is_some())),
+            input,
             spool,
             token: source.token.clone().map(Token::Given).or(file),
             room: Room::new(),
@@ -139,16 +143,20 @@ impl Push {
         let spool = self.spool.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(spool) = spool.as_ref() else { return unconfirmed(&self.service) };
         let judged = vet.judge(records);
-        if judged.changes.is_empty() && judged.refusals.is_empty() {
+        if judged.count() == 0 && judged.refusals.is_empty() {
             // A question, or a heartbeat: nothing that could be kept.
             return unconfirmed(&self.service);
         }
-        if let Err(e) = tokio::task::block_in_place(|| spool.commit(&judged.changes, Version(0))) {
+        let keep = || match &self.input {
+            None => spool.commit(&judged.changes, Version(0)),
+            Some(input) => spool.commit_parts(input, &judged.parts, &[]),
+        };
+        if let Err(e) = tokio::task::block_in_place(keep) {
             tracing::warn!(service = self.service, error = %e, hint = e.hint(), "the spool takes nothing");
             return unconfirmed(&self.service);
         }
         spool.owe();
-        spooled(judged.changes.len(), &judged.refusals)
+        spooled(judged.count(), &judged.refusals)
     }
 }
 

@@ -17,7 +17,7 @@ use super::{
     output, target,
 };
 use crate::{
-    settings::{self, Settings, SourceKind},
+    settings::{self, Settings},
     store::{Examiner, FailureClass, StoreError, Target, acl, refused_on_stream},
 };
 
@@ -49,7 +49,7 @@ pub fn doctor(globals: &Globals) -> Result<Exit, Failure> {
             }
         }
     }
-    for settings in all.iter().filter(|settings| settings.source.kind == SourceKind::Events) {
+    for settings in all.iter().filter(|settings| settings.source.stream_read().is_some()) {
         findings.extend(service::judge_stream(settings, refused_on_stream(settings)).all);
     }
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));

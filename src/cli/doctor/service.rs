@@ -131,7 +131,7 @@ pub(super) fn judge_stream(
     refused: Result<Vec<(&'static Grant, String)>, StoreError>,
 ) -> Findings {
     let mut findings = Findings::about(settings.name().as_str());
-    let stream = settings.source.events.as_ref().map(|events| events.stream.as_str()).unwrap_or_default();
+    let stream = settings.source.stream_read().map(|events| events.stream.as_str()).unwrap_or_default();
     match refused {
         Ok(refused) if refused.is_empty() => findings.ok("stream", format!("{} may be read", clip(stream))),
         Ok(refused) => {

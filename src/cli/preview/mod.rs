@@ -67,10 +67,12 @@ async fn look(globals: &Globals, args: &args::Preview) -> Result<Looked, Failure
             let message = format!("a source of kind {kind} cannot be asked for its objects");
             return Err(Failure::new(Exit::Usage, message, hint));
         }
-        files.extend(settings.source.path.clone());
-        let programs = settings.source.command.iter().map(PathBuf::from);
-        files.extend(programs.filter(|path| path.is_absolute() && path.is_file()));
-        preview_one(&settings, app::source_once(&settings).await?.as_mut(), id).await
+        for source in std::iter::once(&settings.source).chain(settings.source.inputs.values()) {
+            files.extend(source.path.clone());
+            let programs = source.command.iter().map(PathBuf::from);
+            files.extend(programs.filter(|path| path.is_absolute() && path.is_file()));
+        }
+        preview_one(&settings, app::source_once(&settings, None).await?.as_mut(), id).await
     };
     Ok(Looked { settings, files, preview })
 }
@@ -82,12 +84,14 @@ async fn of_sample(settings: &Settings, path: &Path, id: Option<&str>) -> Result
     let source = &mut sampled.source;
     source.kind = if is_pipe { SourceKind::Stdin } else { SourceKind::File };
     source.path = (!is_pipe).then(|| path.to_owned());
+    // A sample has what is merged already.
+    source.inputs.clear();
     if settings.source.map.is_some() {
-        return Ok(preview_one(&sampled, app::source_once(&sampled).await?.as_mut(), id).await);
+        return Ok(preview_one(&sampled, app::source_once(&sampled, None).await?.as_mut(), id).await);
     }
     let records = sample::records(path, id)?;
     if settings.identity.is_on() && !is_pipe && records.iter().any(|record| record.contains("\"match\"")) {
-        return Ok(preview_one(&sampled, app::source_once(&sampled).await?.as_mut(), id).await);
+        return Ok(preview_one(&sampled, app::source_once(&sampled, None).await?.as_mut(), id).await);
     }
     Ok(preview_sample(settings, &path.display().to_string(), &records, id))
 }

@@ -35,10 +35,9 @@ impl Rules<'_> {
             let hint = "everything cannot be read more often than it is looked for changes";
             self.refuse(&["identity.refresh_full", "identity.refresh"], reason, hint);
         }
-        self.absent();
     }
 
-    fn absent(&mut self) {
+    pub(super) fn absent(&mut self) {
         let source = &self.settings.source;
         if source.absent != Absent::Empty {
             return;

@@ -3,6 +3,7 @@
 mod connection;
 mod http;
 mod identity;
+mod inputs;
 mod messages;
 mod sql;
 mod table;

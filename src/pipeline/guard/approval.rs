@@ -79,5 +79,8 @@ impl Baseline {
     /// Takes over the approval that `found` holds, or that it holds none, unless it is the one that was used already.
     pub fn adopt_approval(&mut self, found: &Self) {
         self.approved = found.approved.clone().filter(|approval| self.used.as_ref() != Some(approval));
+        for (name, input) in &mut self.inputs {
+            found.inputs.get(name).into_iter().for_each(|found| input.adopt_approval(found));
+        }
     }
 }

@@ -5,6 +5,8 @@ mod peaks;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 pub use self::approval::Approval;
@@ -45,6 +47,9 @@ pub struct Baseline {
     /// What an operator approved, until it is used.
     #[serde(skip_serializing_if = "Option::is_none")]
     approved: Option<Approval>,
+    /// The same of each of several inputs, whose parts are guarded one by one.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<String, Self>,
     /// The process' clock at the last snapshot that this process judged.
     #[serde(skip)]
     ticked: Option<Tick>,
@@ -130,11 +135,16 @@ impl Baseline {
     /// When it is no JSON of these fields.
     pub fn read(text: &[u8], now: UnixMs) -> Result<Self, serde_json::Error> {
         let mut read = Self::parse(text)?;
-        read.anchor(now);
-        for at in [&mut read.last_success_at, &mut read.as_of, &mut read.waiting_since] {
+        read.mend(now);
+        Ok(read)
+    }
+
+    fn mend(&mut self, now: UnixMs) {
+        self.anchor(now);
+        for at in [&mut self.last_success_at, &mut self.as_of, &mut self.waiting_since] {
             *at = now.min(*at);
         }
-        Ok(read)
+        self.inputs.values_mut().for_each(|input| input.mend(now));
     }
 
     /// From when a failing source's content grows stale, unix ms; 0 when that is not known.
@@ -151,6 +161,12 @@ impl Baseline {
     pub fn replace(&mut self, mut read: Self) {
         if self.ticked.is_some() && read.clock <= self.clock {
             (read.clock, read.ticked) = (self.clock, self.ticked);
+        }
+        let mut known = std::mem::take(&mut self.inputs);
+        for (name, input) in &mut read.inputs {
+            let mut own = known.remove(name).unwrap_or_default();
+            own.replace(std::mem::take(input));
+            *input = own;
         }
         *self = read;
     }

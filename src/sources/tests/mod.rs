@@ -48,6 +48,7 @@ impl Got {
             Fetched::Broken { place, id, fault } => self.broken.push((place.line, id, fault.kind)),
             Fetched::Asked(item, _) => self.add(*item),
             Fetched::Confirm(_) | Fetched::BrokenOff => panic!("only for what is pushed"),
+            Fetched::Vanishing(_) => panic!("only of several inputs"),
             Fetched::Same { .. } | Fetched::Unmatched(_) | Fetched::Keep(_) => panic!("only from a server"),
             Fetched::Idle => self.idles += 1,
         }

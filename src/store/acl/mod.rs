@@ -10,7 +10,7 @@ pub use self::grants::{GRANTS, Grant, On, When, reads};
 use super::{Keys, keys, keyspace};
 use crate::{
     model::ServiceName,
-    settings::{self, Settings, SourceKind},
+    settings::{self, Settings},
 };
 
 /// What a service uses beyond what every service does.
@@ -61,9 +61,9 @@ impl Needs {
     }
 }
 
-/// The stream that the source of `settings` reads, and how its server is reached.
+/// The stream that the source of `settings` reads, or the first of its inputs that reads one, and how its server is reached.
 pub(super) fn stream(settings: &Settings) -> Option<(String, settings::Redis)> {
-    let events = settings.source.events.as_ref().filter(|_| settings.source.kind == SourceKind::Events)?;
+    let events = settings.source.stream_read()?;
     Some((events.stream.clone(), events.server(&settings.redis)))
 }
 

@@ -211,7 +211,7 @@ catalogue! {
     /// did not speak for `source.expect_every`.
     source_failures: By<Counter> = "ralphext_source_failures_total", "kind" in &[
         "settings", "spawn", "exit", "timed_out", "missing", "io", "truncated", "nothing", "no_items", "http", "table",
-        "events", "mapping", "database",
+        "events", "mapping", "database", "spool", "input",
         "closed", "silent",
     ];
     /// 1 while the source is left alone for `source.breaker_pause` between two tries, as it failed too often in a row.

@@ -151,6 +151,31 @@ fn tickets_that_are_pushed() {
     drop(running);
 }
 
+#[test]
+fn facts_from_a_database_and_status_by_push() {
+    let example = Example::new("status-and-facts");
+    example.sh(&example.promised()).expect(0);
+    assert_eq!(example.ids("machines"), ["4711", "4712", "4713"]);
+    let card = example.content("machines", "4711");
+    let (title, status, ram) = (&card["title"], &card["status"], &card["fields"][1]["value"]);
+    assert_eq!((title, status, ram), (&json!("Dell R750"), &json!("ok"), &json!(256)));
+    assert_eq!(example.content("machines", "4712")["summary"], "not monitored");
+    assert_eq!(example.content("machines", "4713")["status"], "critical");
+    // And on, from what the spool knows: a fact changes.
+    let _running =
+        Running::spawn(&mut example.command("exec ralphext --set source.inputs.facts.interval=200ms run"), None);
+    let update = "UPDATE machine SET ram = 512";
+    example
+        .sh(&format!(
+            "python3 -c \"import sqlite3; d = sqlite3.connect('facts.db'); d.execute('{update}'); d.commit()\""
+        ))
+        .expect(0);
+    eventually("the fact changed, the status is the same", || {
+        let card = example.content("machines", "4711");
+        card["fields"][1]["value"] == 512 && card["status"] == "ok"
+    });
+}
+
 fn running_socket(dir: &Path) -> bool {
     dir.join("tickets.sock").exists()
 }

@@ -1,5 +1,12 @@
-//! Keeps what a source that tells changes said last of each object, over crashes of the process and losses in Redis: one
-//! file a service, in which every commit is whole or not there. It must not know Redis, nor what a record means.
+//! Keeps what a source that tells changes said last of each object, or each of several inputs, over crashes of the process and
+//! losses in Redis: one file a service, in which every commit is whole or not there. It must not know Redis, nor what a record
+//! means.
+
+mod parts;
+mod scratch;
+
+pub use parts::{Object, Part, PartChange};
+pub use scratch::Scratch;
 
 use std::{
     ops::Bound::{Excluded, Unbounded},
@@ -8,7 +15,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, Table, TableDefinition};
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata, Table, TableDefinition};
 
 use crate::model::{ServiceName, UnixMs, Version};
 
@@ -16,6 +23,8 @@ use crate::model::{ServiceName, UnixMs, Version};
 const RECORDS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("records.v1");
 /// By object id: when the source removed it, unix ms. A copy of Redis from before may bring it back.
 const REMOVED: TableDefinition<'_, &str, u64> = TableDefinition::new("removed.v1");
+/// By object id and input: the digest's prefix, and behind it the content.
+const PARTS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("parts.v1");
 /// Numbers under a name.
 const MARKS: TableDefinition<'_, &str, u64> = TableDefinition::new("marks.v1");
 /// No version written to Redis out of this spool is greater than this.
@@ -29,9 +38,15 @@ const FORGET_EVERY_MS: u64 = 3_600_000;
 pub struct SpoolError {
     path: PathBuf,
     cause: String,
+    is_in_use: bool,
 }
 
 impl SpoolError {
+    /// Whether another process has it open.
+    pub fn is_in_use(&self) -> bool {
+        self.is_in_use
+    }
+
     /// What a user can do.
     pub fn hint(&self) -> &'static str {
         "source.spool has to be a directory on a local disk that this process alone writes to, with room to spare"
@@ -57,6 +72,7 @@ struct Tables<'t> {
     records: Table<'t, &'static str, &'static [u8]>,
     removed: Table<'t, &'static str, u64>,
     marks: Table<'t, &'static str, u64>,
+    parts: Table<'t, (&'static str, &'static str), &'static [u8]>,
 }
 
 impl std::fmt::Debug for Spool {
@@ -73,10 +89,9 @@ impl Spool {
     /// When the folder cannot be written to, another process has the file open, or it is no spool.
     pub fn open(folder: &Path, service: &ServiceName, keep_removed: Duration) -> Result<Self, SpoolError> {
         let path = folder.join(format!("{service}.redb"));
-        let failed = |cause: String| SpoolError { path: path.clone(), cause };
-        std::fs::create_dir_all(folder).map_err(|e| failed(e.to_string()))?;
-        // Small: what is hot is in the kernel's page cache anyway.
-        let database = Database::builder().set_cache_size(4 << 20).create(&path).map_err(|e| failed(e.to_string()))?;
+        let failed = |e: std::io::Error| SpoolError { path: path.clone(), cause: e.to_string(), is_in_use: false };
+        std::fs::create_dir_all(folder).map_err(failed)?;
+        let database = database(&path, true)?;
         let keep_removed_ms = u64::try_from(keep_removed.as_millis()).unwrap_or(u64::MAX);
         let spool = Self {
             path: path.clone(),
@@ -187,7 +202,8 @@ impl Spool {
             {
                 let records = transaction.open_table(RECORDS)?;
                 let (removed, marks) = (transaction.open_table(REMOVED)?, transaction.open_table(MARKS)?);
-                change(&mut Tables { records, removed, marks })?;
+                let parts = transaction.open_table(PARTS)?;
+                change(&mut Tables { records, removed, marks, parts })?;
             }
             transaction.commit()?;
             Ok(())
@@ -195,18 +211,31 @@ impl Spool {
         run().map_err(|e| self.failed(&e))
     }
 
-    fn read<T, V: redb::Value + 'static>(
+    fn read<T, K: redb::Key + 'static, V: redb::Value + 'static>(
         &self,
-        table: TableDefinition<'_, &'static str, V>,
-        look: impl FnOnce(&redb::ReadOnlyTable<&'static str, V>) -> Result<T, redb::StorageError>,
+        table: TableDefinition<'_, K, V>,
+        look: impl FnOnce(&redb::ReadOnlyTable<K, V>) -> Result<T, redb::StorageError>,
     ) -> Result<T, SpoolError> {
         let run = || -> Result<T, redb::Error> { Ok(look(&self.database.begin_read()?.open_table(table)?)?) };
         run().map_err(|e| self.failed(&e))
     }
 
     fn failed(&self, error: &redb::Error) -> SpoolError {
-        SpoolError { path: self.path.clone(), cause: error.to_string() }
+        SpoolError { path: self.path.clone(), cause: error.to_string(), is_in_use: false }
     }
+}
+
+/// Opens the file at `path`, or with `make` makes it where there is none.
+fn database(path: &Path, make: bool) -> Result<Database, SpoolError> {
+    let failed = |cause, is_in_use| SpoolError { path: path.to_owned(), cause, is_in_use };
+    let mut builder = Database::builder();
+    // Small: what is hot is in the kernel's page cache anyway.
+    builder.set_cache_size(4 << 20);
+    let opened = if make { builder.create(path) } else { builder.open(path) };
+    opened.map_err(|e| match e {
+        DatabaseError::DatabaseAlreadyOpen => failed("another process has it open".to_owned(), true),
+        e => failed(e.to_string(), false),
+    })
 }
 
 #[cfg(test)]
@@ -281,7 +310,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let first = Spool::open(folder.path(), &name(), DAY).expect("it opens");
         let error = Spool::open(folder.path(), &name(), DAY).expect_err("it is in use");
-        assert!(error.to_string().contains("hwinfo.redb"), "{error}");
+        assert!(error.is_in_use() && error.to_string().contains("hwinfo.redb"), "{error}");
         drop(first);
         std::fs::write(folder.path().join("other.redb"), "not a spool").expect("a file");
         let other = ServiceName::new("other").expect("a name");
