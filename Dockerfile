@@ -2,7 +2,7 @@
 #   COPY --from=registry.example.org/ralphext:0.1.0 /ralphext /usr/local/bin/ralphext
 #
 #   docker build -t ralphext .                                       # builds it all
-#   scripts/rootfs.sh BINARY && docker build --target prebuilt ...   # packs a static binary that is there (make image)
+#   make image                                                       # packs a static binary that is there, with buildah
 
 FROM scratch AS base
 LABEL org.opencontainers.image.title="ralphext" \
@@ -20,7 +20,7 @@ COPY dist/rootfs/ /
 FROM rust:1.95-bookworm AS build
 WORKDIR /ralphext
 COPY . .
-RUN RALPHEXT_ROOTFS=/rootfs scripts/dist.sh
+RUN RALPHEXT_ROOTFS=/rootfs scripts/dist.sh --out /tmp/dist
 
 FROM base
 COPY --from=build /rootfs/ /

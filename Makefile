@@ -8,7 +8,7 @@ BINARY := $(TARGET_DIR)/release/ralphext
 SHELL_SCRIPTS = scripts/*.sh .ci/run $(wildcard examples/*/*.sh)
 
 .DEFAULT_GOAL := build
-.PHONY: setup build dist release test test-all soak lint demo bench bench-quick fuzz generate clean help
+.PHONY: setup build dist image deb release test test-all soak lint demo bench bench-quick fuzz generate clean help
 
 setup: ## install what is missing on this machine: a C compiler, a Redis server and its client, Python
 	@scripts/setup.sh
@@ -18,6 +18,12 @@ build: ## build the debug binary
 
 dist: ## build what is released into dist/: a tarball, a wheel for pip, their sums (ARGS=--out DIR)
 	@scripts/dist.sh $(ARGS)
+
+image: ## pack the container image into dist/ with buildah: no daemon, no registry
+	@scripts/image.sh $(ARGS)
+
+deb: ## build a Debian package into dist/ with cargo-deb
+	@scripts/deb.sh $(ARGS)
 
 release: ## build the release binary
 	$(CARGO) build --release --locked

@@ -95,6 +95,7 @@ def schema(text, config):
     del service["properties"]["name"]
     config["properties"]["service"] = service
     optional(config, 3)
+    moved(config)
     whole["$defs"]["config"] = config
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
 
@@ -104,6 +105,14 @@ def optional(table, depth):
     table.pop("required", None)
     for part in table.get("properties", {}).values() if depth else ():
         optional(part, depth - 1)
+
+
+def moved(part):
+    """What it says of parts of itself is said from another root."""
+    if isinstance(part, dict) and isinstance(part.get("$ref"), str):
+        part["$ref"] = part["$ref"].replace("#", "#/$defs/config", 1)
+    for one in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        moved(one)
 
 
 def read(*path):

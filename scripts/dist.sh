@@ -1,27 +1,11 @@
 #!/bin/sh
 # Builds what is released: dist/ with a tarball, a wheel and their SHA-256 sums. The binary is static where that links,
-# so it runs on every Linux of its machine; RALPHEXT_BIN packs one that is built already.
+# so it runs on every Linux of its machine; RALPHEXT_BIN packs one that is built already. With RALPHEXT_ROOTFS=DIR what is
+# in the container image is laid out there, too.
 #
 #   scripts/dist.sh [--out DIR]
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
-binary=${RALPHEXT_BIN-}
-if [ -z "$binary" ]; then
-  target=$(rustc -vV | sed -n 's/^host: //p')
-  case "$target" in
-  *-linux-gnu) ;;
-  *)
-    printf 'dist: error: there are no releases for %s\nhint: build from source: cargo build --release\n' "$target" >&2
-    exit 1
-    ;;
-  esac
-  # A directory of its own: other flags would build everything anew in the usual one, each time.
-  CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$here/target}/dist
-  export CARGO_TARGET_DIR
-  # No path of this machine gets into the binary, so the same sources give the same bytes elsewhere.
-  cargo_home=${CARGO_HOME:-$HOME/.cargo}
-  RUSTFLAGS="${RUSTFLAGS-} -C target-feature=+crt-static --remap-path-prefix=$here=/ralphext --remap-path-prefix=$cargo_home=/cargo" \
-    cargo build --release --locked --manifest-path "$here/Cargo.toml" --target "$target"
-  binary=$CARGO_TARGET_DIR/$target/release/ralphext
-fi
+binary=$("$here/scripts/static.sh")
+[ -z "${RALPHEXT_ROOTFS-}" ] || "$here/scripts/rootfs.sh" "$binary" "$RALPHEXT_ROOTFS"
 exec python3 "$here/scripts/dist.py" "$binary" "$@"

@@ -26,5 +26,7 @@ install -m 755 "$binary" "$out/ralphext"
 install -m 644 "$bundle" "$out/etc/ssl/certs/ca-certificates.crt"
 printf 'ralphext:x:65532:65532:ralphext:/:/sbin/nologin\n' >"$out/etc/passwd"
 printf 'ralphext:x:65532:\n' >"$out/etc/group"
+# Names are looked up in what Kubernetes mounts there, then in DNS.
+printf 'hosts: files dns\n' >"$out/etc/nsswitch.conf"
 install -m 644 "$here/LICENSE" "$out/licenses/LICENSE"
 "$here/scripts/sbom.py" "$out/licenses"

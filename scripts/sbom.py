@@ -78,7 +78,11 @@ def bill(packages, root, uses):
     others = sorted((packages[one] for one in uses if one != root), key=purl)
     components = [component(package, "library", sums) for package in others]
     of = json.dumps([components, packages[root]["version"]], sort_keys=True)
-    when = datetime.datetime.utcfromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH") or run("git", "log", "-1", "--format=%ct")))
+    told = os.environ.get("SOURCE_DATE_EPOCH")
+    if told is None:
+        git = ["git", "-C", ROOT, "log", "-1", "--format=%ct"]
+        told = subprocess.run(git, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.decode().strip()
+    when = datetime.datetime.utcfromtimestamp(int(told or 0))
     return {
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",

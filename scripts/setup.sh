@@ -69,6 +69,7 @@ missing() {
   have node || echo node
   have npm || echo npm
   have promtool || echo promtool
+  [ "$(uname -s)" != Linux ] || have buildah || echo buildah
   python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || echo python
 }
 
@@ -86,6 +87,7 @@ packages() { # manager, part
   apt-get:npm | apk:npm | dnf:npm) echo npm ;;
   apt-get:promtool | apk:promtool | brew:promtool) echo prometheus ;;
   dnf:promtool) echo golang-github-prometheus ;;
+  apt-get:buildah | apk:buildah | dnf:buildah) echo buildah ;;
   apt-get:python) echo python3-venv ;;
   dnf:python | apk:python | brew:python) echo python3 ;;
   dnf:postgres) echo postgresql-server ;;

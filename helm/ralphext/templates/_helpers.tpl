@@ -74,7 +74,54 @@ ralphext/service: {{ .name }}
 {{- if not (hasKey .root.Values.services .name) }}
 {{- fail (printf "there is no services.%s in the values; there are: %s" .name (keys .root.Values.services | sortAlpha | join ", ")) }}
 {{- end }}
-{{- mergeOverwrite (deepCopy .root.Values.defaults) (deepCopy (default dict $own)) | toYaml }}
+{{- $s := mergeOverwrite (deepCopy .root.Values.defaults) (deepCopy (default dict $own)) }}
+{{- include "ralphext.noSecrets" (dict "at" (printf "services.%s.redis" .name) "value" (dict "url" $s.redis.url)) }}
+{{- if $s.extension.config }}
+{{- if not $s.extension.image }}
+{{- fail (printf "services.%s.extension.config is in no image: set services.%s.extension.image" .name .name) }}
+{{- end }}
+{{- if $s.config }}
+{{- fail (printf "services.%s has two configurations: extension.config, and config (or defaults.config)" .name) }}
+{{- end }}
+{{- end }}
+{{- $s | toYaml }}
+{{- end }}
+
+{{/* Not empty where the source, or one of its inputs, is of one of the kinds. Takes a dict: s, kinds. */}}
+{{- define "ralphext.isOf" -}}
+{{- $kinds := .kinds }}
+{{- $source := get .s.config "source" | default dict }}
+{{- range $input := append (values (get $source "inputs" | default dict)) $source }}
+{{- if has (get $input "kind") $kinds }}
+{{- get $input "kind" }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* What the values say of the Redis, as ralphext's configuration has it. Takes a dict: s. */}}
+{{- define "ralphext.redis" -}}
+{{- $redis := dict }}
+{{- with .s.redis }}
+{{- with .url }}
+{{- $_ := set $redis "url" . }}
+{{- end }}
+{{- with .username }}
+{{- $_ := set $redis "username" . }}
+{{- end }}
+{{- if .secret.name }}
+{{- $_ := set $redis "password_file" (printf "/run/secrets/redis/%s" .secret.key) }}
+{{- end }}
+{{- if .tls.secret }}
+{{- $tls := dict }}
+{{- range $key := list "ca" "cert" "key" }}
+{{- with get $.s.redis.tls $key }}
+{{- $_ := set $tls $key (printf "/run/secrets/redis-tls/%s" .) }}
+{{- end }}
+{{- end }}
+{{- $_ := set $redis "tls" $tls }}
+{{- end }}
+{{- end }}
+{{- toYaml $redis }}
 {{- end }}
 
 {{/* The configuration of a service, as JSON: what is in the values, and what the chart knows. */}}
@@ -82,30 +129,14 @@ ralphext/service: {{ .name }}
 {{- $s := include "ralphext.settings" . | fromYaml }}
 {{- $config := $s.config }}
 {{- include "ralphext.noSecrets" (dict "at" (printf "services.%s.config" .name) "value" $config) }}
-{{- include "ralphext.noSecrets" (dict "at" (printf "services.%s.redis" .name) "value" (dict "url" $s.redis.url)) }}
 {{- $_ := set $config "service" (merge (dict "name" .name) (get $config "service" | default dict)) }}
 {{- $redis := get $config "redis" | default dict }}
-{{- if $s.redis.url }}
-{{- $_ := set $redis "url" $s.redis.url }}
-{{- else if not (get $redis "url") }}
+{{- $redis = mergeOverwrite $redis (include "ralphext.redis" (dict "s" $s) | fromYaml) }}
+{{- if not (get $redis "url") }}
 {{- fail (printf "services.%s has no Redis: set defaults.redis.url, or services.%s.redis.url" .name .name) }}
 {{- end }}
 {{- if not (get $redis "username") }}
-{{- $_ := set $redis "username" (default (printf "ralphext-%s" .name) $s.redis.username) }}
-{{- end }}
-{{- if $s.redis.secret.name }}
-{{- $_ := set $redis "password_file" (printf "/run/secrets/redis/%s" $s.redis.secret.key) }}
-{{- end }}
-{{- with $s.redis.tls }}
-{{- if .secret }}
-{{- $tls := get $redis "tls" | default dict }}
-{{- range $key := list "ca" "cert" "key" }}
-{{- with get $s.redis.tls $key }}
-{{- $_ := set $tls $key (printf "/run/secrets/redis-tls/%s" .) }}
-{{- end }}
-{{- end }}
-{{- $_ := set $redis "tls" $tls }}
-{{- end }}
+{{- $_ := set $redis "username" (printf "ralphext-%s" .name) }}
 {{- end }}
 {{- $_ := set $config "redis" $redis }}
 {{- $admin := get $config "admin" | default dict }}
@@ -113,10 +144,10 @@ ralphext/service: {{ .name }}
 {{- $_ := set $config "admin" (merge (dict "listen" (printf "0.0.0.0:%d" (int $s.port))) $admin) }}
 {{- end }}
 {{- $source := get $config "source" | default dict }}
-{{- if and (eq $s.mode "StatefulSet") (has (get $source "kind") (list "stream" "push")) (not (get $source "spool")) }}
+{{- $isSpooled := or (get $source "inputs") (include "ralphext.isOf" (dict "s" $s "kinds" (list "stream" "push"))) }}
+{{- if and (eq $s.mode "StatefulSet") $isSpooled (not (get $source "spool")) }}
 {{- $_ := set $source "spool" $s.storage.mountPath }}
 {{- end }}
-{{- $_ := set $config "source" $source }}
 {{- $config | toPrettyJson }}
 {{- end }}
 

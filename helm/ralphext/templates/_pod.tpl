@@ -3,7 +3,9 @@ else's may have volumes called the same). */}}
 
 {{/* Where ralphext's container has its files. */}}
 {{- define "ralphext.mounts" -}}
+{{- if not .s.extension.config }}
 - {name: {{ .prefix }}config, mountPath: /etc/ralphext, readOnly: true}
+{{- end }}
 {{- if .s.redis.secret.name }}
 - {name: {{ .prefix }}redis, mountPath: /run/secrets/redis, readOnly: true}
 {{- end }}
@@ -17,7 +19,7 @@ else's may have volumes called the same). */}}
 - {name: {{ .prefix }}bin, mountPath: /opt/ralphext, readOnly: true}
 - {name: {{ .prefix }}tmp, mountPath: /tmp}
 {{- end }}
-{{- if eq (dig "source" "kind" "" .s.config) "push" }}
+{{- if or .s.extension.config (include "ralphext.isOf" (dict "s" .s "kinds" (list "push"))) }}
 - {name: {{ .prefix }}run, mountPath: /run/ralphext}
 {{- end }}
 {{- if eq .s.mode "StatefulSet" }}
@@ -31,9 +33,11 @@ else's may have volumes called the same). */}}
 {{/* Volumes, that of a StatefulSet left out. */}}
 {{- define "ralphext.volumes" -}}
 {{- /* In a pod without fsGroup our user can read a file only if everybody can. */}}
-{{- $mode := ternary 0444 0440 (eq .s.mode "Sidecar") -}}
+{{- $mode := ternary 0444 0440 (eq .s.mode "Sidecar") }}
+{{- if not .s.extension.config }}
 - name: {{ .prefix }}config
   configMap: {name: {{ include "ralphext.resource" . }}}
+{{- end }}
 {{- with .s.redis.secret }}
 {{- if .name }}
 - name: {{ $.prefix }}redis
@@ -52,7 +56,7 @@ else's may have volumes called the same). */}}
 - {name: {{ .prefix }}bin, emptyDir: {}}
 - {name: {{ .prefix }}tmp, emptyDir: {}}
 {{- end }}
-{{- if eq (dig "source" "kind" "" .s.config) "push" }}
+{{- if or .s.extension.config (include "ralphext.isOf" (dict "s" .s "kinds" (list "push"))) }}
 - {name: {{ .prefix }}run, emptyDir: {}}
 {{- end }}
 {{- with .s.volumes }}
@@ -71,7 +75,22 @@ image: {{ include "ralphext.image" .root | quote }}
 imagePullPolicy: {{ .root.Values.image.pullPolicy }}
 {{- end }}
 env:
+  {{- if .s.extension.config }}
+  - {name: RALPHEXT_CONFIG, value: {{ .s.extension.config | quote }}}
+  - {name: RALPHEXT__SERVICE__NAME, value: {{ .name | quote }}}
+  - {name: RALPHEXT__ADMIN__LISTEN, value: {{ printf "0.0.0.0:%d" (int .s.port) | quote }}}
+  {{- range $key, $value := include "ralphext.redis" . | fromYaml }}
+  {{- if kindIs "map" $value }}
+  {{- range $part, $path := $value }}
+  - {name: RALPHEXT__REDIS__{{ upper $key }}__{{ upper $part }}, value: {{ $path | quote }}}
+  {{- end }}
+  {{- else }}
+  - {name: RALPHEXT__REDIS__{{ upper $key }}, value: {{ $value | quote }}}
+  {{- end }}
+  {{- end }}
+  {{- else }}
   - {name: RALPHEXT_CONFIG, value: /etc/ralphext/ralphext.json}
+  {{- end }}
   {{- include "ralphext.noSecrets" (dict "at" (printf "services.%s.env" .name) "value" (include "ralphext.literals" .s.env | fromYaml)) }}
   {{- with .s.env }}
   {{- toYaml . | nindent 2 }}
@@ -161,7 +180,9 @@ metadata:
     {{- end }}
   annotations:
     kubectl.kubernetes.io/default-container: ralphext
+    {{- if not .s.extension.config }}
     checksum/config: {{ include "ralphext.config" (dict "root" .root "name" .name) | sha256sum }}
+    {{- end }}
     {{- with .s.podAnnotations }}
     {{- toYaml . | nindent 4 }}
     {{- end }}

@@ -156,13 +156,16 @@ month may have none, and the widest is from 31 March to 31 May, say. */}}
 {{- if not $s.schedule }}
 {{- fail (printf "services.%s is a CronJob without a schedule: set services.%s.schedule" .name .name) }}
 {{- end }}
+{{- /* What is in an image cannot be seen from here: there the init container judges alone. */}}
+{{- if not $s.extension.config }}
 {{- $ttl := dig "content" "ttl" "24h" $s.config }}
 {{- $least := mul 120 (include "ralphext.cron.pause" $s.schedule | int64) }}
 {{- if lt (include "ralphext.seconds" $ttl | int64) $least }}
 {{- fail (printf "services.%s: content.ttl = %s does not outlast one failed run on the schedule %q: set services.%s.config.content.ttl to %dm or more, or let it run more often" .name $ttl $s.schedule .name (div $least 60)) }}
 {{- end }}
-{{- if has (dig "source" "kind" "stdin" $s.config) (list "stream" "push" "events" "stdin") }}
-{{- fail (printf "services.%s: a CronJob runs once, and a source of the kind %q has no end: use Deployment or StatefulSet" .name (dig "source" "kind" "stdin" $s.config)) }}
+{{- with include "ralphext.isOf" (dict "s" $s "kinds" (list "stream" "push" "events" "stdin")) }}
+{{- fail (printf "services.%s: a CronJob runs once, and a source of the kind %q has no end: use Deployment or StatefulSet" $.name .) }}
+{{- end }}
 {{- end }}
 {{- $s.schedule }}
 {{- end }}

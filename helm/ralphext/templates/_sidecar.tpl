@@ -33,7 +33,15 @@ context (this chart's: .Subcharts.ralphext), service (its name, as in the values
 {{- include "ralphext.pod.labels" (dict "root" .context "name" .service) }}
 {{- end }}
 
+{{- define "ralphext.sidecar.config" -}}
+{{- $s := include "ralphext.sidecar.of" . | fromYaml }}
+{{- if not $s.extension.config }}
+{{- include "ralphext.config" (dict "root" .context "name" .service) }}
+{{- end }}
+{{- end }}
+
 {{/* Annotations of the pod: another configuration makes another pod. */}}
 {{- define "ralphext.sidecar.annotations" -}}
-checksum/ralphext-{{ .service | trunc 54 }}: {{ include "ralphext.config" (dict "root" .context "name" .service) | sha256sum }}
+{{- $s := include "ralphext.sidecar.of" . | fromYaml }}
+checksum/ralphext-{{ .service | trunc 54 }}: {{ $s.extension.config | default (include "ralphext.sidecar.config" .) | sha256sum }}
 {{- end }}

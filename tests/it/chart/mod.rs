@@ -8,7 +8,7 @@ use std::{fs, process::Command};
 
 use serde_json::{Value, json};
 
-use crate::harness::{repository, yaml};
+use crate::harness::{binary, repository, yaml};
 
 /// A file of the chart.
 fn file(name: &str) -> String {
@@ -104,4 +104,19 @@ fn the_schema_refuses_what_is_misspelt_or_of_the_wrong_kind() {
     ] {
         assert!(!validator.is_valid(&bad), "{bad}");
     }
+}
+
+#[test]
+fn the_values_that_init_makes_fit() {
+    let validator = validator();
+    let dir = tempfile::TempDir::new().expect("a directory");
+    let made =
+        Command::new(binary()).args(["init", "costs", "--yes", "--dir"]).arg(dir.path()).output().expect("it runs");
+    assert!(made.status.success(), "{made:?}");
+    let root = dir.path().join("ralph_ext_costs");
+    let values = only(&fs::read_to_string(root.join("values.yaml")).expect("values"));
+    assert_eq!(wrong(&validator, &values), [""; 0]);
+    let config = values["services"]["costs"]["extension"]["config"].as_str().expect("a path in the image");
+    let dockerfile = fs::read_to_string(root.join("Dockerfile")).expect("a Dockerfile");
+    assert!(dockerfile.contains(config), "the image has no {config}");
 }

@@ -10,14 +10,8 @@ use std::{
 
 use tempfile::TempDir;
 
+use super::run;
 use crate::harness::{binary, repository};
-
-fn run(command: &mut Command) -> String {
-    let output = command.output().expect("it starts");
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{command:?}\n{out}\n{err}");
-    out.into_owned()
-}
 
 fn pack(program: &Path, out: &Path) {
     let script = repository().join("scripts/dist.py");

@@ -3,11 +3,26 @@
 
 /// What a real browser makes of it.
 mod browser;
+/// The Debian package.
+mod deb;
 /// Tarball and wheel.
 mod dist;
 /// The chart, by Helm 3 and 4.
 mod helm;
+/// The container image.
+mod image;
 /// What `init` makes, seen by others' tools.
 mod scaffold;
 /// PostgreSQL and MariaDB as sources.
 mod sql;
+
+use std::process::Command;
+
+/// Runs a tool to its end, which has to be a good one; its standard output.
+#[track_caller]
+fn run(command: &mut Command) -> String {
+    let output = command.output().expect("it starts");
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{command:?}\n{out}\n{err}");
+    out.into_owned()
+}

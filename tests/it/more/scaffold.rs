@@ -4,14 +4,8 @@ use std::{fs, process::Command};
 
 use tempfile::TempDir;
 
-use crate::harness::binary;
-
-fn run(command: &mut Command) -> String {
-    let output = command.output().expect("it starts");
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{command:?}\n{out}\n{err}");
-    out.into_owned()
-}
+use super::run;
+use crate::harness::{binary, repository};
 
 fn scaffold(dir: &TempDir, kind: &str, language: &str) -> std::path::PathBuf {
     let name = format!("{kind}-{language}");
@@ -32,6 +26,7 @@ fn hadolint_has_nothing_to_say() {
         let root = scaffold(&dir, kind, language);
         run(Command::new(venv.join("bin/hadolint")).arg(root.join("Dockerfile")));
     }
+    run(Command::new(venv.join("bin/hadolint")).arg(repository().join("Dockerfile")));
     let bad = dir.path().join("Dockerfile");
     fs::write(&bad, "FROM debian\nRUN apt-get install curl\n").expect("a bad one");
     assert!(!Command::new(venv.join("bin/hadolint")).arg(&bad).output().expect("it starts").status.success());

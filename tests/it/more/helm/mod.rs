@@ -6,13 +6,14 @@ mod refusals;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Command,
     sync::OnceLock,
 };
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use super::run;
 use crate::harness::{binary, repository, yaml};
 
 /// Minor versions of Kubernetes for which there are schemas.
@@ -33,13 +34,6 @@ fn tools() -> &'static Tools {
         assert_eq!(paths.len(), 2, "Helm 3 and Helm 4");
         Tools { helms: paths, validate }
     })
-}
-
-fn run(command: &mut Command) -> String {
-    let Output { status, stdout, stderr } = command.output().expect("it starts");
-    let (out, err) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
-    assert!(status.success(), "{command:?}\n{out}\n{err}");
-    out.into_owned()
 }
 
 fn chart() -> PathBuf {
@@ -181,7 +175,7 @@ fn the_program_accepts_every_configuration_that_is_rendered() {
             judged += 1;
         }
     }
-    assert_eq!(judged, 7, "services in all scenarios");
+    assert_eq!(judged, 8, "services in all scenarios");
 }
 
 #[test]
@@ -221,7 +215,7 @@ fn alerts_fire_when_they_should_and_are_rendered_whole() {
     let output = Command::new("promtool").args(["check", "rules"]).arg(&path).output().expect("it starts");
     let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     let plain = fs::read_to_string(chart().join("rules/ralphext.yaml")).expect("rules").matches("- alert:").count();
-    assert!(told.contains(&format!("{} rules found", plain + 2)), "{told}: one more for each of two services");
+    assert!(told.contains(&format!("{} rules found", plain + 3)), "{told}: one more for each of three services");
     for rule in rule["spec"]["groups"].as_array().expect("groups").iter().flat_map(|g| g["rules"].as_array()).flatten()
     {
         assert_eq!((&rule["labels"]["severity"], &rule["labels"]["team"]), (&json!("warning"), &json!("dc")));

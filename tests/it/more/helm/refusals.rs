@@ -50,6 +50,8 @@ fn what_is_wrong_is_refused_and_says_what_to_do() {
         ("mode=CronJob,services.hwinfo.schedule=@daily,services.hwinfo.config.content.ttl=47h", "2880m or more"),
         ("mode=CronJob,services.hwinfo.schedule=@hourly,services.hwinfo.config.source.kind=push", "has no end"),
         ("redis.url=", "has no Redis"),
+        ("extension.config=/app/ralphext.toml", "set services.hwinfo.extension.image"),
+        ("extension.image=x,services.hwinfo.extension.config=/app/r.toml", "has two configurations"),
     ] {
         for (good, told) in judge(&values(), &[&format!("{at}{set}")]) {
             assert!(!good, "{set} was taken");

@@ -1,0 +1,34 @@
+#!/bin/sh
+# Builds a Debian package into dist/: the binary, systemd units, completions, documents, licences. The binary is the static one,
+# so it depends on nothing; RALPHEXT_BIN packs another.
+#
+#   scripts/deb.sh [--out DIR]
+set -eu
+here=$(cd "$(dirname "$0")/.." && pwd)
+out=$here/dist
+[ "${1-}" != --out ] || out=${2:?"which directory?"}
+mkdir -p "$out"
+out=$(cd "$out" && pwd)
+
+version=3.8.0
+tools=${CARGO_TARGET_DIR:-$here/target}/tools
+deb=$(command -v cargo-deb) || deb=$tools/bin/cargo-deb
+if [ ! -x "$deb" ]; then
+  echo "deb: installing cargo-deb $version into $tools" >&2
+  cargo install --quiet --locked --root "$tools" "cargo-deb@$version" >&2
+fi
+
+binary=$("$here/scripts/static.sh")
+# What cargo-deb calls target/release is made up here, so that any binary can be packed.
+stage=$(mktemp -d "${TMPDIR:-/tmp}/ralphext-deb.XXXXXX")
+trap 'rm -rf "$stage"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+mkdir -p "$stage/release/completions"
+install -m 755 "$binary" "$stage/release/ralphext"
+"$binary" completions bash >"$stage/release/completions/ralphext.bash"
+"$binary" completions zsh >"$stage/release/completions/_ralphext"
+"$binary" completions fish >"$stage/release/completions/ralphext.fish"
+"$here/scripts/sbom.py" "$stage/release/licenses"
+when=${SOURCE_DATE_EPOCH:-$(git -C "$here" log -1 --format=%ct)}
+CARGO_TARGET_DIR=$stage SOURCE_DATE_EPOCH=$when "$deb" --no-build --no-strip --manifest-path "$here/Cargo.toml" --output "$out"
