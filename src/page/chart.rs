@@ -32,7 +32,9 @@ impl Scale {
             (low, high) = (low.min(0.0), high.max(0.0));
         }
         if high - low <= f64::EPSILON * high.abs() {
-            (low, high) = (low - 1.0, high + 1.0);
+            // A number so large that one more is the same still has a room around it.
+            let room = (high.abs() * 0.01).max(1.0);
+            (low, high) = ((low - room).max(f64::MIN), (high + room).min(f64::MAX));
         }
         Self { low, high, points: chart.labels.len().max(1) }
     }

@@ -61,7 +61,16 @@ fn nothing_in_a_card_is_read_as_html() {
 #[test]
 fn charts_of_all_sizes_are_drawn() {
     let huge = f64::MAX;
-    for values in ["[null]", "[0]", "[1,1]", "[-1,null,5]", &format!("[{huge:?},-{huge:?}]"), "[1e-300,2e-300]"] {
+    for values in [
+        "[null]",
+        "[0]",
+        "[1,1]",
+        "[-1,null,5]",
+        &format!("[{huge:?},-{huge:?}]"),
+        "[1e308]",
+        "[-1e17]",
+        "[1e-300,2e-300]",
+    ] {
         for kind in ["line", "bar"] {
             let count = values.split(',').count();
             let labels = vec!["x"; count];

@@ -126,5 +126,7 @@ mod more;
 
 /// The keyspace, the head, the published schemas.
 mod contract;
+/// The reader kit, and the cases for readers in any language.
+mod reader;
 /// Nothing secret leaves.
 mod secrets;

@@ -11,6 +11,8 @@ mod dist;
 mod helm;
 /// The container image.
 mod image;
+/// The reader kit on old and new versions.
+mod reader;
 /// What `init` makes, seen by others' tools.
 mod scaffold;
 /// PostgreSQL and MariaDB as sources.

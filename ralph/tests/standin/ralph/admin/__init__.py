@@ -1,0 +1,3 @@
+"""The admin, as Ralph's."""
+
+default_app_config = "ralph.admin.apps.RalphAdminConfig"
