@@ -7,13 +7,11 @@ mod check;
 mod completions;
 mod crontab;
 mod demo;
-mod diff;
 mod doctor;
 mod exit;
 mod explain;
 mod generate;
 mod get;
-mod holding;
 mod init;
 mod install;
 mod lint;
@@ -22,25 +20,19 @@ mod once;
 mod output;
 mod plan;
 mod preview;
-mod progress;
-mod retire;
-mod rm;
 mod run;
 mod schema;
-mod stats;
 mod status;
 mod target;
 mod test;
-mod ui;
 mod unmatched;
 mod verify;
-mod watch;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Cli, Output, Verb};
+use args::{Cli, Verb};
 pub use exit::{Exit, Failure};
 
 /// Runs the program.
@@ -65,11 +57,7 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> Result<Exit, Failure> {
-    let mut globals = cli.globals;
-    if globals.output == Output::Ndjson {
-        output::LINES.store(true, std::sync::atomic::Ordering::Relaxed);
-        globals.output = Output::Json;
-    }
+    let globals = cli.globals;
     match cli.verb {
         Verb::Run => run::run(&globals),
         Verb::Once(args) => once::once(&globals, &args),
@@ -84,13 +72,6 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Verb::Get(args) => get::get(&globals, &args),
         Verb::Ls(args) => ls::ls(&globals, &args),
         Verb::Explain(args) => explain::explain(&globals, &args),
-        Verb::Diff(args) => diff::diff(&globals, &args),
-        Verb::Watch(args) => watch::watch(&globals, &args),
-        Verb::Ui(args) => ui::ui(&globals, &args),
-        Verb::Stats(args) => stats::stats(&globals, &args),
-        Verb::Rm(args) => rm::rm(&globals, &args),
-        Verb::Purge(args) => rm::purge(&globals, &args),
-        Verb::Retire(args) => retire::retire(&globals, &args),
         Verb::Verify(args) => verify::verify(&globals, &args),
         Verb::ApproveShrink(args) => approve::approve_shrink(&globals, &args),
         Verb::Acl(args) => acl::acl(&globals, &args),

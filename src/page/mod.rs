@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 
 pub use self::{
     card::card,
-    frame::{Page, STYLE, style_hash},
+    frame::{Page, STYLE},
     outline::outline,
 };
 use crate::{

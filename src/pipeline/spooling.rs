@@ -69,10 +69,12 @@ impl Engine {
                 }
             }
         }
-        let Some(spool) = shared.as_ref().filter(|_| self.inputs.is_none()) else {
-            // What inputs told is merged before it is told again.
+        if self.inputs.is_some() {
+            // What inputs told is merged before it is told again; what they removed may be back.
+            self.replay = Some(Replay { what: What::Removed(String::new()), mark: Version(u64::MAX) });
             return self.live.metrics.spool_usable.set_flag(shared.is_some());
-        };
+        }
+        let Some(spool) = shared.as_ref() else { return };
         // All of it is told.
         spool.take_owed();
         self.live.metrics.spool_usable.set_flag(true);

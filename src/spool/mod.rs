@@ -110,12 +110,11 @@ impl Spool {
     /// # Errors
     /// When the disk fails or is full; then none of them is there.
     pub fn commit(&self, changes: &[Change], mark: Version) -> Result<(), SpoolError> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.commit_at(changes, mark, now.as_millis() as UnixMs)
+        self.commit_at(changes, mark, now())
     }
 
     fn commit_at(&self, changes: &[Change], mark: Version, now: UnixMs) -> Result<(), SpoolError> {
-        let is_due = now.abs_diff(self.forgot_at.load(Relaxed)) > FORGET_EVERY_MS;
+        let is_due = self.is_due(now);
         self.write(|tables| {
             for (id, record) in changes {
                 let id = id.as_str();
@@ -131,14 +130,21 @@ impl Spool {
                 }
             }
             if is_due {
-                tables.removed.retain(|_, at| now.saturating_sub(at) <= self.keep_removed_ms)?;
+                self.forget_removed(tables, now)?;
             }
             let before = tables.marks.get(MARK)?.map_or(0, |mark| mark.value());
             tables.marks.insert(MARK, mark.0.max(before)).map(drop)
-        })?;
-        if is_due {
-            self.forgot_at.store(now, Relaxed);
-        }
+        })
+    }
+
+    /// Whether old removals are to be forgotten.
+    fn is_due(&self, now: UnixMs) -> bool {
+        now.abs_diff(self.forgot_at.load(Relaxed)) > FORGET_EVERY_MS
+    }
+
+    fn forget_removed(&self, tables: &mut Tables<'_>, now: UnixMs) -> Result<(), redb::StorageError> {
+        tables.removed.retain(|_, at| now.saturating_sub(at) <= self.keep_removed_ms)?;
+        self.forgot_at.store(now, Relaxed);
         Ok(())
     }
 
@@ -223,6 +229,10 @@ impl Spool {
     fn failed(&self, error: &redb::Error) -> SpoolError {
         SpoolError { path: self.path.clone(), cause: error.to_string(), is_in_use: false }
     }
+}
+
+fn now() -> UnixMs {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as UnixMs
 }
 
 /// Opens the file at `path`, or with `make` makes it where there is none.

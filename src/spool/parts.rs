@@ -55,12 +55,15 @@ pub struct Object {
 }
 
 impl Spool {
-    /// Makes `changes` of the parts of `input` durable (`fsync`), in order, together with numbers under names.
+    /// Makes `changes` of the parts of `input` durable (`fsync`), in order, together with numbers under names. An object that
+    /// has no part any more is remembered as removed.
     ///
     /// # Errors
     /// When the disk fails or is full; then none of them is there.
     pub fn commit_parts(&self, input: &str, changes: &[PartChange], marks: &[(String, u64)]) -> Result<(), SpoolError> {
         let mut value = Vec::new();
+        let now = super::now();
+        let is_due = self.is_due(now);
         self.write(|tables| {
             for change in changes {
                 let key = (change.id.as_str(), input);
@@ -70,9 +73,18 @@ impl Spool {
                         value.extend_from_slice(&part.digest);
                         value.extend_from_slice(&part.content);
                         tables.parts.insert(key, value.as_slice())?;
+                        tables.removed.remove(key.0)?;
                     }
-                    None => drop(tables.parts.remove(key)?),
+                    None => {
+                        tables.parts.remove(key)?;
+                        if tables.parts.range((key.0, "")..=(key.0, LAST))?.next().is_none() {
+                            tables.removed.insert(key.0, now)?;
+                        }
+                    }
                 }
+            }
+            if is_due {
+                self.forget_removed(tables, now)?;
             }
             marks.iter().try_for_each(|(name, mark)| tables.marks.insert(name.as_str(), *mark).map(drop))
         })
@@ -236,5 +248,8 @@ mod tests {
         let gone = PartChange { id: "1".to_owned(), part: None };
         kept.commit_parts("status", &[gone], &[]).expect("kept");
         assert_eq!(kept.object_page("", 1 << 20).expect("a page"), []);
+        assert_eq!(kept.removed("", 10).expect("they are read"), ["1"], "2 went with its input, not by a word");
+        kept.commit_parts("new", &[put("1", "1")], &[]).expect("kept");
+        assert!(kept.removed("", 10).expect("they are read").is_empty());
     }
 }

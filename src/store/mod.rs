@@ -15,7 +15,6 @@ mod keyspace;
 mod observe;
 mod probe;
 mod reader;
-mod removal;
 mod renew;
 mod rights;
 mod scan;

@@ -28,6 +28,8 @@ pub(super) struct Standing {
     pub(super) is_live: bool,
     /// It tells changes.
     pub(super) tells_changes: bool,
+    /// Some of what it told is missing.
+    pub(super) lost: bool,
     pub(super) error: Option<LastError>,
     /// Objects that it has something for.
     pub(super) objects: u64,
@@ -50,7 +52,6 @@ struct State {
     noted_at: UnixMs,
     /// Why objects that no input has are kept.
     refused: Option<String>,
-    is_fresh: bool,
     /// Objects that stood in Redis when this became the writer.
     stood: usize,
 }
@@ -146,15 +147,14 @@ impl Board {
         self.lock().stood = objects;
     }
 
-    /// The spool knows nothing at all.
-    pub(super) fn set_fresh(&self, is_fresh: bool) {
-        self.lock().is_fresh = is_fresh;
+    /// See [`Board::found`].
+    pub(super) fn stood(&self) -> usize {
+        self.lock().stood
     }
 
     /// Whether the spool began anew while Redis did not: what was pushed before is not known here.
     pub(in crate::pipeline) fn has_lost(&self) -> bool {
-        let state = self.lock();
-        state.is_fresh && state.stood > 0
+        self.lock().inputs.values().any(|standing| standing.lost)
     }
 
     /// All of it at `now`.

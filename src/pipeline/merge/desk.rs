@@ -17,7 +17,7 @@ use super::{
     with,
 };
 use crate::{
-    model::{Ending, Fetched, SharedTally},
+    model::{DigestPrefix, Ending, Fetched, SharedTally},
     settings::Settings,
     sources::{Sink, SourceError},
     spool::{Object, PartChange, Spool, SpoolError},
@@ -86,8 +86,11 @@ impl Desk {
             self.inputs.iter_mut().try_for_each(|input| input.recall(spool))?;
             self.learn(spool)
         })?;
-        let knows = |input: &Input| input.whole || !input.handler.ledger.is_empty();
-        board.set_fresh(!self.inputs.iter().any(knows));
+        let knows = |input: &Input| input.whole || input.lost || !input.handler.ledger.is_empty();
+        if board.stood() > 0 && !self.inputs.iter().any(knows) {
+            self.inputs.iter_mut().for_each(Input::lose);
+            (0..self.inputs.len()).try_for_each(|at| self.commit(at).map(drop))?;
+        }
         self.holding = self.merging != Merging::Run || !self.is_ready();
         (self.told_whole, self.told_at) = (false, Instant::now());
         self.left_out = self.too_old();
@@ -96,23 +99,23 @@ impl Desk {
         Ok(())
     }
 
-    /// Learns which object has which part.
-    fn learn(&mut self, spool: &Spool) -> Result<(), SpoolError> {
-        let mut seen: BTreeMap<String, Vec<(String, [u8; 16])>> = BTreeMap::new();
+    /// Learns which object has which part; the answer is of which objects that was not known.
+    fn learn(&mut self, spool: &Spool) -> Result<BTreeSet<String>, SpoolError> {
+        let mut seen: BTreeMap<String, Vec<(String, DigestPrefix)>> = BTreeMap::new();
         spool.each_part(|id, input, digest| match seen.get_mut(input) {
             Some(parts) => parts.push((id.to_owned(), digest)),
             None => drop(seen.insert(input.to_owned(), vec![(id.to_owned(), digest)])),
         })?;
+        let mut others = BTreeSet::new();
         for input in &mut self.inputs {
-            input.learn(seen.remove(&*input.name).unwrap_or_default().iter());
+            others.extend(input.learn(seen.remove(&*input.name).unwrap_or_default().iter()));
         }
         let names: Vec<&str> = self.inputs.iter().map(|input| &*input.name).collect();
-        let others = spool.inputs_with_numbers()?;
-        if !seen.is_empty() || others.iter().any(|other| !names.contains(&other.as_str())) {
+        if !seen.is_empty() || spool.inputs_with_numbers()?.iter().any(|known| !names.contains(&known.as_str())) {
             // They are not configured any more.
             spool.keep_inputs(&names)?;
         }
-        Ok(())
+        Ok(others)
     }
 
     /// Takes what the inputs tell until they have all ended.
@@ -258,7 +261,11 @@ impl Desk {
         if self.holding || changes.is_empty() {
             return Ok(());
         }
-        let ids = changes.iter().map(|change| change.id.as_str());
+        self.tell(changes.iter().map(|change| change.id.as_str()), sink).await
+    }
+
+    /// Hands on what is known of these objects.
+    async fn tell(&self, ids: impl Iterator<Item = &str>, sink: &Sink) -> Result<(), SourceError> {
         let objects = with(&self.board, |spool| spool.objects(ids))?;
         for block in blocks(&objects, &self.left_out) {
             sink.send(block).await?;
@@ -282,7 +289,8 @@ impl Desk {
 
     /// Whether what no input has is gone: each that tells all has done so, or is not to be waited for any longer.
     fn is_whole(&self) -> bool {
-        self.inputs.iter().all(|input| input.tells_changes || input.whole) || self.is_late()
+        let is_whole = |input: &Input| if input.tells_changes { !input.lost } else { input.whole || self.is_late() };
+        self.inputs.iter().all(is_whole)
     }
 
     fn is_late(&self) -> bool {
@@ -326,11 +334,8 @@ impl Desk {
                 input.trouble.iter().for_each(|trouble| self.board.count_failure(trouble.kind));
             }
         }
-        let board = self.board.clone();
-        let is_owed =
-            with(&board, |spool| if spool.take_owed() { self.learn(spool).map(|()| true) } else { Ok(false) })?;
-        if is_owed {
-            self.tell_all(sink).await?;
+        if with(&self.board, |spool| Ok(spool.take_owed()))? {
+            self.catch_up(sink).await?;
         }
         let is_late = self.board.is_refused() && self.told_at.elapsed() > AGAIN_EVERY;
         let waits = self.holding && self.is_ready();
@@ -338,6 +343,16 @@ impl Desk {
             return self.after(sink).await;
         }
         Ok(())
+    }
+
+    /// Something came into the spool past the inputs.
+    async fn catch_up(&mut self, sink: &Sink) -> Result<(), SourceError> {
+        for at in 0..self.inputs.len() {
+            self.flush(at, sink).await?;
+        }
+        let board = self.board.clone();
+        let others = with(&board, |spool| self.learn(spool))?;
+        self.tell(others.iter().map(String::as_str), sink).await
     }
 
     /// Hands on every object that an input has something for; what is not among them is gone, when all are known.

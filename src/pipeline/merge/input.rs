@@ -15,7 +15,7 @@ use super::board::Standing;
 use crate::{
     decision::RenewalPolicy,
     envelope::{Ignore, Sealer},
-    model::{Ending, Fetched, UnixMs, Vanishing, Version},
+    model::{DigestPrefix, Ending, Fetched, UnixMs, Vanishing, Version},
     pipeline::{
         handle::Handler,
         now,
@@ -60,6 +60,8 @@ pub(super) struct Input {
     pub(super) tried: bool,
     /// It has told all that it has since it was configured.
     pub(super) whole: bool,
+    /// It tells changes, and some of what it told before is missing: nobody knows what it has no part of.
+    pub(super) lost: bool,
     /// A pass has ended since the spool was last told how it is.
     pub(super) has_told: bool,
     as_of: UnixMs,
@@ -92,6 +94,7 @@ impl Input {
             settled: Arc::default(),
             tried: false,
             whole: false,
+            lost: false,
             has_told: false,
             as_of: 0,
             success: 0,
@@ -107,19 +110,26 @@ impl Input {
     /// Goes on from what the spool says of it.
     pub(super) fn recall(&mut self, spool: &Spool) -> Result<(), SpoolError> {
         let number = |what: &str| spool.number(&mark(&self.name, what));
-        let (as_of, success, whole) = (number("as_of")?, number("success")?, number("whole")?);
-        let now = now().unix_ms;
-        (self.as_of, self.success, self.whole) = (as_of.min(now), success.min(now), whole > 0);
+        let (as_of, success, now) = (number("as_of")?, number("success")?, now().unix_ms);
+        (self.as_of, self.success) = (as_of.min(now), success.min(now));
+        (self.whole, self.lost) = (number("whole")? > 0, number("lost")? > 0);
         (self.heard, self.running_since) = (Instant::now(), None);
         self.handler.output = Output::Parts(Vec::new());
         Ok(())
     }
 
-    /// What the spool has is what it has: `seen` names all of it. What this process knew better is forgotten.
-    pub(super) fn learn<'a>(&mut self, seen: impl Iterator<Item = &'a (String, [u8; 16])>) {
+    /// The spool has nothing, and Redis has: of one that tells changes, what it told before is missing.
+    pub(super) fn lose(&mut self) {
+        self.lost = self.tells_changes;
+        self.has_told |= self.lost;
+    }
+
+    /// What the spool has is what it has: `seen` names all of it. What this process knew better is forgotten; the answer is
+    /// of which objects.
+    pub(super) fn learn<'a>(&mut self, seen: impl Iterator<Item = &'a (String, DigestPrefix)>) -> Vec<String> {
         let ledger = &mut self.handler.ledger;
         let mut there = vec![false; ledger.slots() as usize];
-        let mut is_other = false;
+        let mut others = Vec::new();
         for (id, digest) in seen {
             let slot = ledger.insert(id);
             if there.len() <= slot as usize {
@@ -129,18 +139,19 @@ impl Input {
             let (version, known) = ledger.written(slot);
             if version == Version(0) || known != *digest || ledger.is_broken(slot) {
                 ledger.set_written(slot, Version(1), *digest, 0, u32::MAX);
-                is_other = true;
+                others.push(id.clone());
             }
         }
         for slot in 0..ledger.slots() {
             if ledger.is_used(slot) && !there.get(slot as usize).is_some_and(|there| *there) {
+                others.push(ledger.id(slot).as_ref().to_owned());
                 ledger.remove(slot);
-                is_other = true;
             }
         }
-        if is_other {
+        if !others.is_empty() {
             self.settled.store(false, Relaxed);
         }
+        others
     }
 
     /// It is asked.
@@ -196,8 +207,9 @@ impl Input {
 
     /// What the spool has to say of it from now on.
     pub(super) fn marks(&self) -> Vec<(String, u64)> {
-        let all = [("as_of", self.as_of), ("success", self.success), ("whole", u64::from(self.whole))];
-        all.into_iter().filter(|(_, at)| *at > 0).map(|(what, at)| (mark(&self.name, what), at)).collect()
+        let (whole, lost) = (u64::from(self.whole), u64::from(self.lost));
+        let all = [("as_of", self.as_of), ("success", self.success), ("whole", whole), ("lost", lost)];
+        all.into_iter().map(|(what, number)| (mark(&self.name, what), number)).collect()
     }
 
     /// A fetch ended like this, and `refused` says why what it did not name is kept.
@@ -231,14 +243,15 @@ impl Input {
             }
         }
         self.stand();
-        let (service, input, complete) = (self.service.as_str(), &*self.name, ended.is_ok() && self.whole);
+        let complete = matches!(ended, Ok(Ending::Complete | Ending::Unchanged)) || self.handler.ended;
+        let (service, input) = (self.service.as_str(), &*self.name);
         let (skipped, duration_ms) = (self.handler.counts.skipped, begun.elapsed().as_millis() as u64);
         info!(service, input, complete, objects, skipped, failed, duration_ms, "pass of an input finished: {input}");
     }
 
     /// A snapshot within a stream ended.
     pub(super) fn end_snapshot(&mut self, refused: Option<String>) {
-        (self.whole, self.has_told) = (true, true);
+        (self.whole, self.lost, self.has_told) = (true, false, true);
         self.refused = refused.is_some();
         match refused {
             Some(why) => self.refuse(why),
@@ -336,6 +349,7 @@ impl Input {
             success: self.success,
             is_live: self.tells_changes && (self.running_since.is_some() || self.success > 0),
             tells_changes: self.tells_changes,
+            lost: self.lost,
             error,
             objects: self.handler.ledger.len() as u64,
             ..self.standing.clone()

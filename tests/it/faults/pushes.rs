@@ -23,6 +23,9 @@ use crate::harness::{
 /// Objects of each pusher; no two push the same one.
 const EACH: u64 = 40;
 const PUSHERS: u64 = 2;
+/// Faults; the last three lose what Redis had.
+const ALL: [&str; 8] =
+    ["kill", "reset", "freeze", "partition", "answers lost", "flush", "restart empty", "restart old"];
 
 /// What Redis may hold of each object of one pusher: a revision, 0 for nothing.
 #[derive(Debug)]
@@ -79,7 +82,8 @@ impl Book {
 }
 
 fn revision_of(raw: &str) -> u64 {
-    let digits = raw.split_once("\"revision\":").expect("it has one").1;
+    // Of one of several inputs it may be the part that is missing.
+    let Some((_, digits)) = raw.split_once("\"revision\":") else { return 0 };
     digits.trim_end_matches('}').parse().expect("a number")
 }
 
@@ -164,6 +168,15 @@ fn push(pusher: &Pusher, book: &mut Book, rng: &mut fastrand::Rng, revision: u64
     }
 }
 
+/// How what is pushed is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keeps {
+    Nothing,
+    Spool,
+    /// It is one of two inputs, which are merged.
+    Input,
+}
+
 /// The service, its pushers, and all that looks at them.
 struct Stage {
     ext: Ext,
@@ -172,15 +185,25 @@ struct Stage {
     redis: Redis,
     journal: Journal,
     witness: Witness,
+    /// What the facts say of the first pusher's objects, where there are facts.
+    facts: Option<u64>,
 }
 
 impl Stage {
-    fn new(spool: bool) -> Self {
+    fn new(keeps: Keeps) -> Self {
         let redis = server(&[]);
         let proxy = Proxy::to(&redis);
         let ext = brisk(Ext::at(&proxy.url())).unset("source.path").unset("source.interval");
-        let mut ext = ext.set("source.kind", "push").set("source.listen", "unix:push.sock");
-        if spool {
+        let mut ext = match keeps {
+            Keeps::Input => {
+                let facts = ext.path("facts.ndjson").display().to_string();
+                let ext = ext.unset("source.kind").set("source.inputs.facts.path", facts);
+                let ext = ext.set("source.inputs.facts.kind", "file").set("source.inputs.status.kind", "push");
+                ext.set("source.inputs.status.listen", "unix:push.sock")
+            }
+            _ => ext.set("source.kind", "push").set("source.listen", "unix:push.sock"),
+        };
+        if keeps != Keeps::Nothing {
             ext.change("source.spool", "spool");
         }
         let ids = (1..=PUSHERS * EACH).map(|id| id.to_string()).collect();
@@ -188,7 +211,22 @@ impl Stage {
         let journal = Journal::new(SERVICE);
         journal.attach(&redis);
         let pusher = Pusher::Unix(ext.path("push.sock"));
-        Self { ext, pusher, proxy, redis, journal, witness }
+        Self { ext, pusher, proxy, redis, journal, witness, facts: (keeps == Keeps::Input).then_some(0) }
+    }
+
+    fn tell_facts(&mut self, cpus: u64) {
+        let facts: Vec<_> = (1..=EACH).map(|id| json!({"id": id, "content": {"cpus": cpus}})).collect();
+        self.ext.write("facts.ndjson", &ndjson(&facts));
+        self.facts.iter_mut().for_each(|facts| *facts = cpus);
+    }
+
+    /// Objects without the facts that they should have.
+    fn wrong_facts(&self) -> Vec<String> {
+        let Some(cpus) = self.facts else { return Vec::new() };
+        let (there, wanted) = (self.redis.raw_objects(SERVICE), format!("\"content\":{{\"facts\":{{\"cpus\":{cpus}}}"));
+        let all = (1..=EACH).map(|id| id.to_string());
+        let is_wrong = |id: &String| !there.get(id).is_some_and(|raw| raw.contains(&wanted));
+        all.filter(is_wrong).map(|id| format!("{id} has not {wanted}")).collect()
     }
 
     fn pushing(&self, seed: u64, strict: bool) -> Vec<Pushing> {
@@ -247,7 +285,7 @@ impl Stage {
         let writes = || self.pusher.try_ask("GET /v1/status", &[], b"").is_ok_and(|told| told.status == 200);
         sidecar.wait_until("it writes", writes);
         let astray = |books: &[MutexGuard<'_, Book>]| -> Vec<String> {
-            books.iter().flat_map(|book| book.astray(&self.redis)).collect()
+            books.iter().flat_map(|book| book.astray(&self.redis)).chain(self.wrong_facts()).collect()
         };
         let begun = Instant::now();
         while !astray(&books).is_empty() {
@@ -275,12 +313,13 @@ impl Stage {
     }
 }
 
-fn run(mut figures: Figures, spool: bool, faults: &[&str]) {
-    let mut stage = Stage::new(spool);
+fn run(mut figures: Figures, keeps: Keeps, faults: &[&str]) {
+    let mut stage = Stage::new(keeps);
     let mut sidecar = stage.ext.run();
     eventually("the socket is there", || stage.pusher.is_there());
-    let pushing = stage.pushing(figures.seed, !spool);
+    let pushing = stage.pushing(figures.seed, keeps == Keeps::Nothing);
     for round in 0..figures.rounds {
+        stage.tell_facts(round + 1);
         let fault = faults[figures.rng.usize(0..faults.len())];
         stage.inject(&mut figures, &mut sidecar, fault);
         stage.recover(&mut figures, &mut sidecar, &pushing);
@@ -299,14 +338,19 @@ fn run(mut figures: Figures, spool: bool, faults: &[&str]) {
 #[test]
 fn what_was_answered_with_200_is_in_redis_whatever_fails() {
     let figures = Figures::begin("pushes without a spool", 5, 100);
-    run(figures, false, &["kill", "reset", "freeze", "partition", "answers lost"]);
+    run(figures, Keeps::Nothing, &ALL[..5]);
 }
 
 #[test]
 fn what_was_answered_comes_back_out_of_the_spool_whatever_is_lost() {
     let figures = Figures::begin("pushes with a spool", 8, 100);
-    let lost = ["flush", "restart empty", "restart old"];
-    run(figures, true, &[&["kill", "reset", "freeze", "partition", "answers lost"], lost.as_slice()].concat());
+    run(figures, Keeps::Spool, &ALL);
+}
+
+#[test]
+fn what_was_answered_is_merged_with_the_other_input_whatever_is_lost() {
+    let figures = Figures::begin("pushes as one of two inputs", 8, 100);
+    run(figures, Keeps::Input, &ALL);
 }
 
 #[test]
