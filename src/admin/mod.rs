@@ -1,4 +1,5 @@
-//! HTTP: probes and metrics for those who look after the process, and what extensions push. It must not know Redis.
+//! HTTP: probes and metrics for those who look after the process, the page and API for operators, and what extensions push.
+//! It must not know Redis.
 //!
 //! | path | answers |
 //! |---|---|
@@ -9,18 +10,27 @@
 //! A failing source or Redis touches neither probe: restarting would mend nothing, and in a native sidecar readiness gates
 //! the author's whole pod. It is told in `/readyz`'s JSON, in metrics and in the descriptor.
 
+mod api;
 mod ask;
+mod guard;
 mod live_page;
+mod openapi;
 mod pages;
 mod push;
 mod ready;
+mod refused;
 mod serve;
+mod site;
+mod view;
 
 pub use self::{
+    api::api_openapi,
     ask::ask,
     live_page::{Numbered, live_page, reload_script},
     pages::{Shown, pages},
     push::{Push, push_openapi},
     ready::{Readiness, Told},
     serve::{AdminError, Listener},
+    site::site,
+    view::{Served, View},
 };

@@ -85,7 +85,7 @@ impl Shown {
 }
 
 /// The format that an `Accept` header asks for (RFC 9110, 12.5.1): OpenMetrics where it is preferred to plain text.
-fn wanted(accept: &str) -> Format {
+pub(super) fn wanted(accept: &str) -> Format {
     let (mut openmetrics, mut plain) = (0.0, 0.0);
     for range in accept.split(',') {
         let mut parts = range.split(';').map(str::trim);

@@ -28,7 +28,7 @@ use tracing::{debug, warn};
 
 use crate::{
     pipeline::stopped,
-    settings::{Listen, PushAddress},
+    settings::{Listen, ListenPlace},
 };
 
 /// Connections at a time; more wait to be accepted.
@@ -40,8 +40,8 @@ const HEAD_MAX: usize = 16 << 10;
 /// How long a connection for probes and metrics may live, whatever it does: a reader that stands still must not keep a
 /// place for ever.
 const LIFETIME: Duration = Duration::from_secs(300);
-/// The same for one that pushes: a whole snapshot may come at the pace of Redis.
-const PUSH_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+/// The same for one that pushes, as a whole snapshot may come at the pace of Redis; or that listens to changes.
+const LONG_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 /// How long an answer under way may take once the connection is to end.
 const LAST_ANSWER: Duration = Duration::from_secs(1);
 
@@ -69,14 +69,16 @@ impl AdminError {
         Self { listen: listen.to_string(), key: "admin.listen", cause, hint }
     }
 
-    fn push(listen: &PushAddress, cause: io::Error) -> Self {
+    fn at(listen: &ListenPlace, key: &'static str, cause: io::Error) -> Self {
         let hint = match cause.kind() {
-            io::ErrorKind::AddrInUse => "another ralphext listens there: give each service an address of its own",
+            io::ErrorKind::AddrInUse => {
+                "something listens there already, another ralphext perhaps: give each an address of its own"
+            }
             io::ErrorKind::NotFound => "its directory has to be there, or be one that this user may make",
             io::ErrorKind::PermissionDenied => "let this user write to its directory, or choose another one",
-            _ => "choose another source.listen",
+            _ => "choose another place",
         };
-        Self { listen: listen.to_string(), key: "source.listen", cause, hint }
+        Self { listen: listen.to_string(), key, cause, hint }
     }
 }
 
@@ -126,12 +128,24 @@ impl Listener {
     ///
     /// # Errors
     /// When the address cannot be had.
-    pub async fn bind_push(listen: &PushAddress) -> Result<Self, AdminError> {
+    pub async fn bind_push(listen: &ListenPlace) -> Result<Self, AdminError> {
+        Self::bind_at(listen, "source.listen").await
+    }
+
+    /// The same for the page.
+    ///
+    /// # Errors
+    /// When the address cannot be had.
+    pub async fn bind_page(listen: &ListenPlace) -> Result<Self, AdminError> {
+        Self::bind_at(listen, "admin.page_listen").await
+    }
+
+    async fn bind_at(listen: &ListenPlace, key: &'static str) -> Result<Self, AdminError> {
         let bound = match listen {
-            PushAddress::Tcp(address) => tcp(*address, PUSH_LIFETIME).await,
-            PushAddress::Unix(path) => unix(path).await,
+            ListenPlace::Tcp(address) => tcp(*address, LONG_LIFETIME).await,
+            ListenPlace::Unix(path) => unix(path).await,
         };
-        bound.map_err(|e| AdminError::push(listen, e))
+        bound.map_err(|e| AdminError::at(listen, key, e))
     }
 
     /// Where it is bound; with the port that was chosen.
@@ -202,7 +216,7 @@ async fn unix(path: &Path) -> io::Result<Listener> {
     let socket = UnixListener::bind(path)?;
     fs::set_permissions(path, Permissions::from_mode(0o660))?;
     let (address, file) = (format!("unix:{}", path.display()), SocketFile(path.to_owned()));
-    Ok(Listener { socket: Socket::Unix(socket, file), address, lifetime: PUSH_LIFETIME })
+    Ok(Listener { socket: Socket::Unix(socket, file), address, lifetime: LONG_LIFETIME })
 }
 
 async fn connection(

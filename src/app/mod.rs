@@ -3,6 +3,7 @@
 
 mod inputs;
 mod inventory;
+mod page;
 mod runtime;
 mod signals;
 
@@ -24,8 +25,9 @@ use crate::{
     telemetry::metrics::{Metrics, ServiceMetrics},
 };
 
-use self::inventory::Inventories;
+use self::{inventory::Inventories, page::Page};
 pub use inventory::source_once;
+pub use page::ui;
 pub use runtime::block_on;
 pub use signals::stop_on_signal;
 
@@ -103,12 +105,19 @@ pub async fn run(all: Vec<Settings>, stop: watch::Receiver<bool>) -> Result<(), 
     let (mut metrics, mut states) = (Metrics::default(), BTreeMap::new());
     let mut inventories = Inventories::default();
     let (mut built, mut pushed) = (Vec::with_capacity(all.len()), Vec::new());
+    let mut page = match all.first() {
+        Some(settings) => Page::bind(&settings.admin).await?,
+        None => None,
+    };
     for settings in all {
         let name = settings.name().to_string();
-        let engine = Engine::new(settings.clone(), Kind::Run, metrics.service(&name))?;
+        let mut engine = Engine::new(settings.clone(), Kind::Run, metrics.service(&name))?;
         let (source, push) = inputs::running(&settings, engine.inputs(), &mut inventories).await?;
         let grace = settings.shutdown.grace.0;
         info!(service = name, source = source.describe(), "service configured");
+        if let Some(page) = &mut page {
+            page.add(&settings, &mut engine)?;
+        }
         pushed.extend(push.map(|push| push.pages(engine.shared_spool())));
         states.insert(name, engine.watch());
         built.push((engine, source, grace));
@@ -124,6 +133,9 @@ pub async fn run(all: Vec<Settings>, stop: watch::Receiver<bool>) -> Result<(), 
     }
     for (listener, pages) in pushed {
         served.spawn(listener.serve(pages, stop.clone()));
+    }
+    if let Some(page) = page {
+        served.spawn(page.serve(stop.clone()));
     }
     let mut kept = JoinSet::new();
     inventories.spawn(&mut kept, &stop);

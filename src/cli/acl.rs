@@ -47,8 +47,8 @@ pub fn acl(globals: &Globals, args: &Acl) -> Result<Exit, Failure> {
         _ => writers(args, &names, &configured, &redis)?,
     };
     match (globals.output, told.as_slice()) {
-        (Output::Json, [one]) => output::json(one),
-        (Output::Json, many) => output::json(&many),
+        (Output::Json | Output::Ndjson, [one]) => output::json(one),
+        (Output::Json | Output::Ndjson, many) => output::json(&many),
         (Output::Table, many) => {
             comment(args, many);
             many.iter().for_each(|told| output::say!("{}", told.line));

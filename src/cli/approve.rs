@@ -54,7 +54,7 @@ pub fn approve_shrink(globals: &Globals, args: &ApproveShrink) -> Result<Exit, F
     let alive = Reader::open(redis, &prefix)?.descriptor(&service)?.is_some_and(|d| is_alive(&d.value));
     // Whoever runs now and then only may not come by within an hour.
     let hold_ms = if alive { HOUR_MS } else { 25 * HOUR_MS };
-    let approval = Approval::of(&refusal, target::now_ms(), hold_ms, who());
+    let approval = Approval::of(&refusal, target::now_ms(), hold_ms, target::who());
     let mut tries = 0;
     loop {
         match input {
@@ -160,14 +160,6 @@ fn confirmed(service: &ServiceName) -> Result<bool, Failure> {
     // What cannot be read is no yes.
     let _ = std::io::stdin().lock().read_line(&mut answer);
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
-}
-
-/// User and host, for the log of the writer.
-fn who() -> String {
-    let user = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let who = format!("{}@{}", user.as_deref().unwrap_or("unknown"), host.trim());
-    who.chars().filter(|c| c.is_ascii_graphic()).take(100).collect()
 }
 
 fn told(

@@ -9,9 +9,9 @@ use super::{
     target,
 };
 use crate::{
-    app,
-    envelope::{Head, parse_head_of},
-    registry::{Descriptor, FailedObject, Stamp},
+    app, browse,
+    envelope::parse_head_of,
+    registry::{Descriptor, Stamp},
 };
 
 #[derive(Debug, Serialize)]
@@ -48,7 +48,7 @@ pub fn explain(globals: &Globals, args: &Object) -> Result<Exit, Failure> {
         true => {
             ("unknown service", "its descriptor holds something else, until its writer's next heartbeat".to_owned())
         }
-        false => why(head.as_ref(), descriptor.as_ref(), failed, now),
+        false => browse::why(head.as_ref(), descriptor.as_ref(), failed, now),
     };
     let head = head.and_then(Result::ok);
     let told = Told {
@@ -70,7 +70,7 @@ pub fn explain(globals: &Globals, args: &Object) -> Result<Exit, Failure> {
             .or_else(|| descriptor.and_then(|d| d.last_error).map(|e| e.message)),
     };
     match globals.output {
-        Output::Json => output::json(&told),
+        Output::Json | Output::Ndjson => output::json(&told),
         Output::Table => show(&told, now),
     }
     Ok(if head.is_some() { Exit::Well } else { Exit::Failed })
@@ -81,39 +81,6 @@ fn configured(globals: &Globals, service: &str) -> Option<String> {
     let all = target::services(globals).ok()?;
     let settings = all.iter().find(|s| s.name().as_str() == service)?;
     app::block_on(async { app::describe(settings) }).ok()?.ok()
-}
-
-/// State in a word, and what the last pass did with the object and why.
-fn why(
-    head: Option<&Result<Head, crate::envelope::HeadError>>,
-    descriptor: Option<&Descriptor>,
-    failed: Option<&FailedObject>,
-    now: u64,
-) -> (&'static str, String) {
-    let Some(d) = descriptor else {
-        return ("unknown service", "no descriptor: the service has never written here, or is long gone".to_owned());
-    };
-    let pass = d.last_pass.as_ref();
-    let began = pass.map_or_else(|| "before the first pass ended".to_owned(), |p| output::ago(p.started_at.0, now));
-    match (head, failed) {
-        (Some(Err(e)), _) => ("broken", format!("{e}; the next pass or renewal heals it")),
-        (None, Some(f)) => ("refused", format!("the last pass ({began}) refused it ({}): {}", f.kind, f.reason)),
-        (None, None) => ("absent", format!("the last pass ({began}) did not have it, and no key is left")),
-        (Some(Ok(_)), Some(f)) => (
-            "kept",
-            format!("the last pass ({began}) refused it ({}): {}; its last good content stays", f.kind, f.reason),
-        ),
-        (Some(Ok(h)), None) => match pass {
-            Some(p) if h.changed_at >= p.started_at.0 => {
-                ("current", format!("the last pass ({began}) wrote it: its content was new, changed, or had been lost"))
-            }
-            Some(_) if d.last_error.is_some() => {
-                ("kept", format!("the last pass ({began}) was not good, so its last good content stays"))
-            }
-            Some(_) => ("current", format!("the last pass ({began}) skipped it: its content's hash is unchanged")),
-            None => ("current", "no pass has ended yet; it was written by an earlier writer".to_owned()),
-        },
-    }
 }
 
 fn show(told: &Told, now: u64) {

@@ -7,11 +7,13 @@ mod check;
 mod completions;
 mod crontab;
 mod demo;
+mod diff;
 mod doctor;
 mod exit;
 mod explain;
 mod generate;
 mod get;
+mod holding;
 mod init;
 mod install;
 mod lint;
@@ -20,19 +22,25 @@ mod once;
 mod output;
 mod plan;
 mod preview;
+mod progress;
+mod retire;
+mod rm;
 mod run;
 mod schema;
+mod stats;
 mod status;
 mod target;
 mod test;
+mod ui;
 mod unmatched;
 mod verify;
+mod watch;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Cli, Verb};
+use args::{Cli, Output, Verb};
 pub use exit::{Exit, Failure};
 
 /// Runs the program.
@@ -57,7 +65,11 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> Result<Exit, Failure> {
-    let globals = cli.globals;
+    let mut globals = cli.globals;
+    if globals.output == Output::Ndjson {
+        output::LINES.store(true, std::sync::atomic::Ordering::Relaxed);
+        globals.output = Output::Json;
+    }
     match cli.verb {
         Verb::Run => run::run(&globals),
         Verb::Once(args) => once::once(&globals, &args),
@@ -72,6 +84,13 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Verb::Get(args) => get::get(&globals, &args),
         Verb::Ls(args) => ls::ls(&globals, &args),
         Verb::Explain(args) => explain::explain(&globals, &args),
+        Verb::Diff(args) => diff::diff(&globals, &args),
+        Verb::Watch(args) => watch::watch(&globals, &args),
+        Verb::Ui(args) => ui::ui(&globals, &args),
+        Verb::Stats(args) => stats::stats(&globals, &args),
+        Verb::Rm(args) => rm::rm(&globals, &args),
+        Verb::Purge(args) => rm::purge(&globals, &args),
+        Verb::Retire(args) => retire::retire(&globals, &args),
         Verb::Verify(args) => verify::verify(&globals, &args),
         Verb::ApproveShrink(args) => approve::approve_shrink(&globals, &args),
         Verb::Acl(args) => acl::acl(&globals, &args),

@@ -3,6 +3,7 @@
 use std::{
     fmt::Write as _,
     io::{IsTerminal, Write as _},
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
@@ -11,6 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::Failure;
+pub use crate::browse::{ago, size, span};
 
 /// Writes to standard output, in colour only on a terminal. Whoever reads it may stop reading (`| head`): that is no error.
 pub fn write(text: std::fmt::Arguments<'_>) {
@@ -73,11 +75,26 @@ pub fn note(text: std::fmt::Arguments<'_>) {
     anstream::eprintln!("{text}");
 }
 
+/// `--output ndjson`: what would be an array is one line for each of its elements. Set once, before anything is printed.
+pub static LINES: AtomicBool = AtomicBool::new(false);
+
 /// Prints one value as JSON on one line.
 pub fn json(value: &impl Serialize) {
-    match serde_json::to_string(value) {
+    let text = if LINES.load(Ordering::Relaxed) { lines(value) } else { serde_json::to_string(value) };
+    match text {
+        Ok(text) if text.is_empty() => {}
         Ok(text) => say!("{text}"),
         Err(e) => anstream::eprintln!("error: cannot print the result as JSON: {e}"),
+    }
+}
+
+fn lines(value: &impl Serialize) -> serde_json::Result<String> {
+    match serde_json::to_value(value)? {
+        serde_json::Value::Array(elements) => {
+            let lines: Result<Vec<String>, _> = elements.iter().map(serde_json::to_string).collect();
+            Ok(lines?.join("\n"))
+        }
+        other => serde_json::to_string(&other),
     }
 }
 
@@ -155,31 +172,6 @@ pub fn pairs(rows: &[(&str, Cell)]) {
     }
 }
 
-/// How long ago, for people: `12 s ago`, `3 min ago`, `5 h ago`, `2 d ago`.
-pub fn ago(then_ms: u64, now_ms: u64) -> String {
-    format!("{} ago", span(now_ms.saturating_sub(then_ms)))
-}
-
-/// A time span for people.
-pub fn span(ms: u64) -> String {
-    match ms / 1000 {
-        0 => "0 s".to_owned(),
-        s @ 1..=119 => format!("{s} s"),
-        s @ 120..=7199 => format!("{} min", s / 60),
-        s @ 7200..=172_799 => format!("{} h", s / 3600),
-        s => format!("{} d", s / 86_400),
-    }
-}
-
-/// A size for people.
-pub fn size(bytes: u64) -> String {
-    match bytes {
-        0..=9_999 => format!("{bytes} B"),
-        10_000..=9_999_999 => format!("{:.1} KiB", bytes as f64 / 1024.0),
-        _ => format!("{:.1} MiB", bytes as f64 / (1024.0 * 1024.0)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,10 +179,5 @@ mod tests {
     #[test]
     fn nothing_stored_reaches_the_terminal_as_an_escape() {
         assert_eq!(clean("a\u{1b}[31mb\u{202e}c\nd"), "a\\u{1b}[31mb\\u{202e}c\nd");
-    }
-
-    #[test]
-    fn spans_are_short() {
-        assert_eq!([0, 1500, 130_000, 8_000_000, 200_000_000].map(span), ["0 s", "1 s", "2 min", "2 h", "2 d"]);
     }
 }

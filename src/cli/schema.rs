@@ -24,13 +24,16 @@ pub enum Name {
     /// What is pushed over HTTP, as an OpenAPI 3.1 document
     #[value(name = "push.v1", alias = "push")]
     Push,
+    /// What operators ask over HTTP, as an OpenAPI 3.1 document
+    #[value(name = "api.v1", alias = "api")]
+    Api,
     /// The configuration file
     #[value(name = "config")]
     Config,
 }
 
 impl Name {
-    /// The schema itself, JSON Schema 2020-12; of what is pushed, OpenAPI 3.1.
+    /// The schema itself, JSON Schema 2020-12; of what is asked over HTTP, OpenAPI 3.1.
     pub fn schema(self) -> Value {
         match self {
             Self::Envelope => envelope::envelope_schema(),
@@ -38,6 +41,7 @@ impl Name {
             Self::Service => registry::descriptor_schema(),
             Self::Card => envelope::card_schema(),
             Self::Push => admin::push_openapi(),
+            Self::Api => admin::api_openapi(),
             Self::Config => settings::config_schema(),
         }
     }
@@ -45,7 +49,7 @@ impl Name {
     /// Its file's name under `schemas/`.
     pub fn file(self) -> String {
         let name = self.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default();
-        let kind = if self == Self::Push { "openapi" } else { "schema" };
+        let kind = if matches!(self, Self::Push | Self::Api) { "openapi" } else { "schema" };
         format!("{name}.{kind}.json")
     }
 

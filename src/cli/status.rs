@@ -43,8 +43,8 @@ pub fn status(globals: &Globals) -> Result<Exit, Failure> {
         told.push(one(settings, sidecar.as_ref())?);
     }
     match (globals.output, told.as_slice()) {
-        (Output::Json, [one]) => output::json(one),
-        (Output::Json, many) => output::json(&many),
+        (Output::Json | Output::Ndjson, [one]) => output::json(one),
+        (Output::Json | Output::Ndjson, many) => output::json(&many),
         (Output::Table, many) => many.iter().enumerate().for_each(|(i, t)| {
             if i > 0 {
                 output::say!("");

@@ -123,3 +123,11 @@ pub fn now_ms() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
+
+/// User and host of who runs this, for others to read.
+pub fn who() -> String {
+    let user = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let who = format!("{}@{}", user.as_deref().unwrap_or("unknown"), host.trim());
+    who.chars().filter(|c| c.is_ascii_graphic()).take(100).collect()
+}

@@ -41,8 +41,8 @@ pub fn unmatched(globals: &Globals, args: &Unmatched) -> Result<Exit, Failure> {
     }
     let is_well = all.iter().all(|told| told.unmatched.count == 0);
     match (globals.output, all.as_slice()) {
-        (Output::Json, [one]) => output::json(one),
-        (Output::Json, many) => output::json(&many),
+        (Output::Json | Output::Ndjson, [one]) => output::json(one),
+        (Output::Json | Output::Ndjson, many) => output::json(&many),
         (Output::Table, many) => many.iter().for_each(show),
     }
     Ok(if is_well { Exit::Well } else { Exit::Failed })

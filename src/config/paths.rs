@@ -9,6 +9,7 @@ use super::{
 
 /// Keys whose values are files or directories.
 const FILES: &[&str] = &[
+    "admin.page_token_file",
     "identity.ca",
     "identity.cache",
     "identity.path",
@@ -42,6 +43,9 @@ pub(super) fn resolve_paths(tree: &mut Node) {
             resolve(node);
         }
     }
+    if let Some(node) = tree.at_mut("admin.page_listen") {
+        resolve_behind(node, "unix:");
+    }
     if let Some(source) = tree.at_mut("source") {
         of_source(source);
     }
@@ -61,14 +65,8 @@ fn of_source(source: &mut Node) {
         files.values_mut().for_each(resolve);
     }
     for (key, scheme) in [("listen", "unix:"), ("sql.url", "sqlite:")] {
-        if let Some(node) = source.at_mut(key)
-            && let Some(path) = node.as_str().and_then(|text| text.strip_prefix(scheme)).map(str::to_owned)
-        {
-            let written = node.written.clone().or_else(|| node.as_str().map(str::to_owned));
-            node.data = Data::Scalar(path.strip_prefix("//").unwrap_or(&path).into());
-            resolve(node);
-            let resolved = format!("{scheme}{}", node.as_str().unwrap_or_default());
-            (node.data, node.written) = (Data::Scalar(resolved.into()), written);
+        if let Some(node) = source.at_mut(key) {
+            resolve_behind(node, scheme);
         }
     }
     if let Some(Node { data: Data::List(command), .. }) = source.at_mut("command")
@@ -77,6 +75,17 @@ fn of_source(source: &mut Node) {
     {
         resolve(program);
     }
+}
+
+/// A path behind `unix:` or the like.
+fn resolve_behind(node: &mut Node, scheme: &str) {
+    let path = node.as_str().and_then(|text| text.strip_prefix(scheme)).map(str::to_owned);
+    let Some(path) = path else { return };
+    let written = node.written.clone().or_else(|| node.as_str().map(str::to_owned));
+    node.data = Data::Scalar(path.strip_prefix("//").unwrap_or(&path).into());
+    resolve(node);
+    let resolved = format!("{scheme}{}", node.as_str().unwrap_or_default());
+    (node.data, node.written) = (Data::Scalar(resolved.into()), written);
 }
 
 fn resolve(node: &mut Node) {

@@ -1,5 +1,6 @@
 //! Which values are impossible, alone or together. It must not know the layers that they came from.
 
+mod admin;
 mod events;
 mod http;
 mod identity;
@@ -44,6 +45,7 @@ impl<'a> Rules<'a> {
         let mut rules = Self { settings, tree, failed, report };
         rules.service();
         rules.redis();
+        rules.admin();
         if settings.source.is_merged() {
             rules.inputs();
         } else {

@@ -53,6 +53,11 @@ fn policy(script: Option<&str>, images: &[String]) -> String {
     policy
 }
 
+/// What a policy calls [`STYLE`] by: frames on a page that has a policy have to keep to both.
+pub fn style_hash() -> String {
+    hash(STYLE)
+}
+
 fn hash(text: &str) -> String {
     format!("sha256-{}", STANDARD.encode(Sha256::digest(text)))
 }

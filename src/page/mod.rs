@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 
 pub use self::{
     card::card,
-    frame::{Page, STYLE},
+    frame::{Page, STYLE, style_hash},
     outline::outline,
 };
 use crate::{

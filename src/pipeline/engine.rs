@@ -14,6 +14,7 @@ use super::{
     guard::Baseline,
     handle::{Handler, ticks},
     heed::Heed,
+    inquiry::Desk,
     link::Link,
     live::{Live, State},
     merge::Board,
@@ -125,6 +126,8 @@ pub struct Engine {
     /// What the server tells of the service's keys, with `verify.keyspace_events`.
     pub(super) heed: Option<Heed>,
     pub(super) live: Live,
+    /// Who asks about objects.
+    pub(super) desk: Desk,
     /// Whole values are looked at in place of heads: `verify`.
     pub(super) survey: Option<Survey>,
     pub(super) periods: Periods,
@@ -137,8 +140,7 @@ impl Engine {
     /// Builds everything; nothing is sent. What it does is counted in `metrics`. Needs a tokio runtime.
     pub fn new(settings: Settings, kind: Kind, metrics: Arc<ServiceMetrics>) -> Result<Self, EngineError> {
         let ignore = Ignore::new(&settings.content.ignore).map_err(|e| EngineError::Settings(e.to_string()))?;
-        let target = Target::new(&settings.redis)?;
-        let token = instance();
+        let (target, token) = (Target::new(&settings.redis)?, instance());
         let session = Session::new(target.clone(), &settings.redis.prefix, settings.name(), token.clone());
         let ttl = settings.content.ttl.0;
         let ttl_ms = ttl.as_millis() as u64;
@@ -159,9 +161,9 @@ impl Engine {
         if let Some(problem) = handler.template_problem() {
             return Err(EngineError::Settings(problem.for_settings()));
         }
-        let keys = session.keys().clone();
-        let link = Link::new(target.clone(), keys, ttl_ms, ticks(u128::from(ttl_ms)), metrics.clone())
-            .map_err(|e| EngineError::Settings(format!("cannot start the writer's thread: {e}")))?;
+        let link =
+            Link::new(target.clone(), session.keys().clone(), ttl_ms, ticks(u128::from(ttl_ms)), metrics.clone())
+                .map_err(|e| EngineError::Settings(format!("cannot start the writer's thread: {e}")))?;
         metrics.value_bytes_max.set_count(settings.limits.max_total.as_usize());
         let spool = SharedSpool::default();
         let inputs = settings.source.is_merged().then(|| Board::new(spool.clone()));
@@ -191,6 +193,7 @@ impl Engine {
             spool_fails: false,
             heed: None,
             live: Live::new(metrics),
+            desk: Desk::default(),
             survey: None,
             periods: Periods {
                 lease,
@@ -237,6 +240,7 @@ impl Engine {
     /// Tries to become the writer; if so, learns what stands in Redis.
     pub async fn open(&mut self) -> Result<Opened, StoreError> {
         (self.pulse, self.heed, self.recovery) = (None, None, None);
+        self.desk.waiting.clear();
         // A late answer to what was sent before would be taken for one of what comes now.
         self.link.settle(&mut self.handler).await;
         self.was_confirmed = self.was_confirmed.max(self.link.confirmed);

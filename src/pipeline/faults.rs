@@ -8,6 +8,7 @@ use std::{
 use tracing::{debug, warn};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
+use super::{handle::Handler, inquiry::Decided};
 use crate::{
     model::{Fault, FaultKind, Place, Refusal},
     registry::FailedObject,
@@ -86,6 +87,22 @@ impl Faults {
         self.known.values_mut().for_each(|(_, seen)| *seen = pass);
     }
 
+    /// What was wrong with the object does not count any more.
+    pub fn forgive(&mut self, id: &str) {
+        self.known.remove(&xxh3_64(id.as_bytes()));
+        let Some(at) = self.examples.iter().position(|f| f.object_id.as_deref() == Some(id)) else { return };
+        let example = self.examples.remove(at);
+        self.count = self.count.saturating_sub(1);
+        if let Some(count) = self.by_kind.iter_mut().find(|(kind, _)| **kind == example.kind).map(|(_, count)| count) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
+    /// Whether the running pass, or the last one, refused the object.
+    pub fn is_failing(&self, id: &str) -> bool {
+        !self.known.is_empty() && self.known.get(&xxh3_64(id.as_bytes())).is_some_and(|(_, seen)| *seen == self.pass)
+    }
+
     /// Takes note of one bad object of `service`.
     pub fn add(&mut self, service: &str, place: &Place, id: Option<&str>, fault: &Fault) {
         self.count += 1;
@@ -150,6 +167,21 @@ impl Faults {
     /// Whether a fault of this kind leaves open which object it is about, when no id was read.
     pub fn hides_an_object(kind: FaultKind, id: Option<&str>) -> bool {
         id.is_none() && kind != FaultKind::Duplicate
+    }
+}
+
+impl Handler {
+    /// One bad object: its last good content stays.
+    pub fn fault(&mut self, place: &Place, id: Option<&str>, fault: &Fault) {
+        self.faults.add(&self.service, place, id, fault);
+        self.counts.objects += u64::from(fault.kind != FaultKind::Duplicate);
+        let slot = id.and_then(|id| self.ledger.find(id));
+        self.history.note(slot, id.unwrap_or_default(), Decided::Refuse(fault.kind.as_str()), self.pass);
+        match slot {
+            Some(slot) => self.ledger.set_seen(slot, self.pass),
+            None if Faults::hides_an_object(fault.kind, id) => self.counts.unnamed += 1,
+            None => {}
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use tracing::debug;
 use super::{
     failing::Failing,
     faults::Faults,
+    inquiry::{Decided, History},
     intake::{Intake, Taken},
     ledger::{Ledger, TICK_MS, Tick},
     plan::Output,
@@ -37,7 +38,7 @@ pub struct Now {
 
 /// Everything that one record meets, and the state of the running pass.
 pub struct Handler {
-    service: String,
+    pub(super) service: String,
     /// What is known of each object.
     pub ledger: Ledger,
     /// Gives the next version.
@@ -71,6 +72,8 @@ pub struct Handler {
     pub heal_up_to: Version,
     /// What was taken, for the spool; none without one.
     pub kept: Option<Kept>,
+    /// What was decided of late.
+    pub(super) history: History,
     policy: RenewalPolicy,
     sealer: Sealer,
     intake: Intake,
@@ -105,6 +108,7 @@ impl Handler {
             only_changes: false,
             heal_up_to: Version(u64::MAX),
             kept: None,
+            history: History::default(),
             policy,
             sealer,
             intake: Intake::new(settings),
@@ -315,6 +319,7 @@ impl Handler {
             }
             Verdict::Write(reason) => {
                 self.counts.writes.count(reason);
+                self.history.note(Some(slot), id, Decided::Write(reason), self.pass);
                 self.write(slot, id, &digest, raw, now);
             }
             Verdict::Renew => {
@@ -375,17 +380,6 @@ impl Handler {
     /// The TTL of a value written now.
     pub fn ttl_ticks(&self) -> Tick {
         self.ttl_ticks
-    }
-
-    /// One bad object: its last good content stays.
-    pub fn fault(&mut self, place: &Place, id: Option<&str>, fault: &Fault) {
-        self.faults.add(&self.service, place, id, fault);
-        self.counts.objects += u64::from(fault.kind != FaultKind::Duplicate);
-        match id.and_then(|id| self.ledger.find(id)) {
-            Some(slot) => self.ledger.set_seen(slot, self.pass),
-            None if Faults::hides_an_object(fault.kind, id) => self.counts.unnamed += 1,
-            None => {}
-        }
     }
 }
 

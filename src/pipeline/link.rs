@@ -169,6 +169,7 @@ impl Link {
                 self.booked.written += touched.sets.len() as u64;
                 self.booked.removed += touched.removes.len() as u64;
                 self.booked.bytes_written += touched.value_bytes;
+                handler.announce(&touched.sets, &touched.removes);
                 Self::forget(handler, touched.removes);
             }
             Receipt::Written { touched, result: Err(e), .. } => {
@@ -194,6 +195,7 @@ impl Link {
                             metrics.lost.of(if is_missing { "missing" } else { "overwritten" }).add(1);
                             self.booked.lost += 1;
                             handler.ledger.set_broken(slot);
+                            handler.note_lost(slot);
                         }
                     }
                 }

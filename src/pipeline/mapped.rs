@@ -93,6 +93,10 @@ impl Source for Mapped {
         self.source.forget();
     }
 
+    fn narrow(&mut self, ids: &[String]) -> bool {
+        self.source.narrow(ids)
+    }
+
     fn changed<'a>(&'a mut self) -> BoxFuture<'a, ()> {
         self.source.changed()
     }

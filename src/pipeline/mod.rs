@@ -14,6 +14,7 @@ mod guard;
 mod handle;
 mod heed;
 mod ids;
+mod inquiry;
 mod intake;
 mod learn;
 mod ledger;
@@ -61,6 +62,9 @@ pub use engine::{Engine, EngineError, Kind, Opened};
 pub use findings::{Finding, FindingCounts, FindingKind};
 pub use guard::{Approval, Baseline, Refusal};
 pub use handle::{Handler, Now};
+pub use inquiry::{
+    Change, Decision, Filter, Inquiries, KnownObject, ObjectRow, ObjectState, RefreshOutcome, Refreshed, Slice,
+};
 pub use ledger::Ledger;
 pub use lint::{Linted, Problem, lint};
 pub use live::{Live, Role, State};

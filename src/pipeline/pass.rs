@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use super::{
     engine::{Engine, Kind},
     heed::news,
+    inquiry::Inquiry,
     link::Booked,
     pulse::Finding,
     recovery::Recovery,
@@ -50,6 +51,7 @@ enum Event {
     Ready,
     /// The spool has more to be told again.
     Replay,
+    Inquiry(Inquiry),
     Sweep,
     Stop,
 }
@@ -66,6 +68,9 @@ impl Engine {
         let is_stream = source.is_stream();
         self.link.booked = Booked::default();
         self.handler.begin(!is_stream);
+        if self.desk.is_narrow() {
+            self.handler.begin_narrow(&self.desk.narrow);
+        }
         self.begin_recovery(is_stream);
         if !self.is_settled || self.handler.ledger.broken() > 0 {
             source.forget();
@@ -104,6 +109,13 @@ impl Engine {
         report.unfinished = self.end_recovery(ended.is_ok());
         report.whole &= !report.unfinished;
         self.finish(&mut report, complete, begun.elapsed());
+        if self.desk.is_narrow() {
+            // It says nothing of the other objects.
+            return report;
+        }
+        if report.whole && !is_stream {
+            self.desk.whole_pass = self.handler.pass;
+        }
         let is_all_there = report.summary.complete || (report.delta && report.store_error.is_none());
         self.is_settled = is_all_there && !report.unfinished && !self.handler.failing.unsure;
         if self.kind != Kind::Plan {
@@ -145,6 +157,7 @@ impl Engine {
                 finding = finding(&mut self.pulse) => Event::Found(finding),
                 () = tokio::time::sleep_until((swept + step).into()), if self.kind == Kind::Run => Event::Sweep,
                 news = news(&mut self.heed) => Event::News(news),
+                inquiry = self.desk.next() => Event::Inquiry(inquiry),
                 () = tokio::time::sleep_until(ready_at.into()), if !is_ready => Event::Ready,
                 () = std::future::ready(()), if is_ready && self.replay.is_some() => Event::Replay,
                 item = items.recv(), if is_ready => Event::Item(item),
@@ -164,6 +177,7 @@ impl Engine {
                     }
                 }
                 Event::News(news) => self.heard(news).await,
+                Event::Inquiry(inquiry) => self.inquire(inquiry),
                 Event::Ended(result) => ended = Some(result),
                 Event::Sweep => {
                     let elapsed = swept.elapsed();

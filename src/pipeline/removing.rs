@@ -2,6 +2,7 @@
 
 use super::{
     handle::Handler,
+    inquiry::Decided,
     plan::{Output, Planned},
 };
 use crate::spool::PartChange;
@@ -34,6 +35,7 @@ impl Handler {
             kept.remove(&id);
         }
         self.counts.removes += 1;
+        self.history.note(Some(slot), &id, Decided::Remove, self.pass);
         self.removed.iter_mut().for_each(|removed| removed.push((slot, id.clone())));
         match &mut self.output {
             Output::Batches { builder, .. } => {

@@ -17,6 +17,19 @@ impl Handler {
         self.counts.skipped = self.named_before.saturating_sub(self.faults.count);
     }
 
+    /// The running pass asks for `ids` only: what the one before said of others holds, and absence says nothing.
+    pub fn begin_narrow(&mut self, ids: &[String]) {
+        self.faults.repeat();
+        self.unmatched.repeat();
+        ids.iter().for_each(|id| self.faults.forgive(id));
+        self.in_snapshot = false;
+    }
+
+    /// Such a pass is over: the source named as many objects as before.
+    pub fn end_narrow(&mut self) {
+        self.counts.objects = self.named_before;
+    }
+
     /// The source says that the object has what it had. One that does not stand in Redis as it should is fetched anew by
     /// the next pass, whose source is told to forget.
     pub(super) fn same(&mut self, id: &str, now: Now) {

@@ -102,6 +102,10 @@ impl Source for Resolved {
         self.source.forget();
     }
 
+    fn narrow(&mut self, ids: &[String]) -> bool {
+        self.source.narrow(ids)
+    }
+
     fn changed<'a>(&'a mut self) -> BoxFuture<'a, ()> {
         let (inventory, generation, depends) = (self.inventory.clone(), self.generation, self.depends);
         let inner = self.source.changed();

@@ -27,6 +27,7 @@ const STANDBY_LOOKS_EVERY: Duration = Duration::from_secs(1);
 enum Woken {
     Due,
     Changed,
+    Asked,
     Lost,
     Failed,
     Stop,
@@ -155,9 +156,12 @@ async fn work(
 ) -> Option<StoreError> {
     let mut schedule = Schedule::new(&engine.settings.source, source.is_stream());
     engine.live.metrics.circuit_open.set_flag(false);
+    let mut due = Instant::now();
     loop {
         let begun = Instant::now();
+        let waiting = engine.begin_refresh(source).await;
         let report = engine.pass(source, stop, None).await;
+        let is_narrow = engine.end_refresh(waiting, &report);
         if report.store_error.is_some() {
             return report.store_error;
         }
@@ -172,7 +176,9 @@ async fn work(
             report if report.source_error.is_some() => Outcome::Failed,
             _ => Outcome::Told,
         };
-        let mut due = begun + schedule.next(outcome, begun.elapsed());
+        if !is_narrow {
+            due = begun + schedule.next(outcome, begun.elapsed());
+        }
         engine.live.metrics.circuit_open.set_flag(schedule.is_open());
         tell_circuit(engine.service(), &schedule);
         loop {
@@ -186,7 +192,7 @@ async fn work(
                         info!(service, "renewals found values missing or overwritten; they are fetched anew");
                     }
                 }
-                Woken::Due | Woken::Changed => break,
+                Woken::Due | Woken::Changed | Woken::Asked => break,
             }
         }
         // Data may have been flushed while nothing was written: what looks unchanged would be skipped.
@@ -212,6 +218,9 @@ async fn idle(engine: &mut Engine, source: &mut dyn Source, due: Instant, stop: 
     let step = engine.sweep.step_every();
     let lost = engine.link.booked.lost;
     loop {
+        if engine.is_asked() {
+            return Woken::Asked;
+        }
         tokio::select! {
             biased;
             () = stopped(stop) => return Woken::Stop,
@@ -223,6 +232,7 @@ async fn idle(engine: &mut Engine, source: &mut dyn Source, due: Instant, stop: 
                 engine.renew_step(elapsed).await;
             }
             news = news(&mut engine.heed) => engine.heard(news).await,
+            inquiry = engine.desk.next() => engine.inquire(inquiry),
             () = source.changed() => return Woken::Changed,
             () = tokio::time::sleep_until(due.into()) => return Woken::Due,
         }

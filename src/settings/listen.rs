@@ -1,6 +1,6 @@
 //! Where to listen, as people write it. It must not listen.
 
-use std::{borrow::Cow, fmt, net::SocketAddr, str::FromStr};
+use std::{borrow::Cow, fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
@@ -83,6 +83,46 @@ impl JsonSchema for Listen {
             "pattern": "^\\s*(off|[0-9.]+:[0-9]{1,5}|\\[[0-9A-Fa-f:.]+\\]:[0-9]{1,5})\\s*$|\\$\\{",
             "examples": ["0.0.0.0:9782", "127.0.0.1:0", "off"]
         })
+    }
+}
+
+/// A socket for whoever is close: `unix:/path`, or an address with its port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListenPlace {
+    /// A unix socket.
+    Unix(PathBuf),
+    /// An address; port 0 is any free one.
+    Tcp(SocketAddr),
+}
+
+impl ListenPlace {
+    /// Reads what a person wrote.
+    ///
+    /// # Errors
+    /// Why it is no place.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            return if path.is_empty() { Err("the socket's path is empty") } else { Ok(Self::Unix(path.into())) };
+        }
+        text.parse().map(Self::Tcp).map_err(|_| "it is neither unix:/path nor an IP address with a port")
+    }
+
+    /// Whether only this host reaches it.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Unix(_) => true,
+            Self::Tcp(address) => address.ip().is_loopback(),
+        }
+    }
+}
+
+impl fmt::Display for ListenPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Tcp(address) => address.fmt(f),
+        }
     }
 }
 

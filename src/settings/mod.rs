@@ -52,7 +52,7 @@ pub use self::{
     http::{Http, Paging},
     identity::{Identity, IdentityKind, model_name},
     limits::Limits,
-    listen::Listen,
+    listen::{Listen, ListenPlace},
     log::{Log, LogFormat},
     map::{Conditions, ContentMap, Map, Match, Wanted},
     pick::{Pick, Pointers, Transform},
@@ -67,7 +67,7 @@ pub use self::{
     sentinel::{Sentinel, SentinelNode},
     service::Service,
     shutdown::Shutdown,
-    source::{MAX_INPUTS, PushAddress, Source, SourceKind},
+    source::{MAX_INPUTS, Source, SourceKind},
     sql::Sql,
     sql_url::{SqlEngine, SqlUrl},
     table::{Table, TableFormat},
@@ -112,7 +112,8 @@ pub struct Settings {
     /// How one writer among several is chosen and watched.
     #[serde(default)]
     pub writer: Writer,
-    /// Where `ralphext run` serves probes and metrics. One process has one listener: services of a directory must agree.
+    /// Where `ralphext run` serves probes, metrics and the page. One process has one of each: services of a directory must
+    /// agree.
     #[serde(default)]
     pub admin: Admin,
     /// What is logged, and how. One process has one log: services of a directory must agree.

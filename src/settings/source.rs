@@ -1,11 +1,11 @@
 //! `[source]`: where the objects' content comes from. It must not know how a source is run.
 
-use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::{Absent, Empty, Events, Http, HumanDuration, Map, Secret, Sql, Table};
+use super::{Absent, Empty, Events, Http, HumanDuration, ListenPlace, Map, Secret, Sql, Table};
 use crate::model::ServiceName;
 
 /// How long an `exec` source may run where `source.timeout` is not set.
@@ -178,22 +178,15 @@ impl Source {
     ///
     /// # Errors
     /// What is wrong with the address, in words.
-    pub fn push_address(&self, service: &ServiceName) -> Result<PushAddress, &'static str> {
+    pub fn push_address(&self, service: &ServiceName) -> Result<ListenPlace, &'static str> {
         let Some(text) = &self.listen else {
-            return Ok(PushAddress::Unix(PathBuf::from(format!("/run/ralphext/{service}.sock"))));
+            return Ok(ListenPlace::Unix(PathBuf::from(format!("/run/ralphext/{service}.sock"))));
         };
-        if let Some(path) = text.strip_prefix("unix:") {
-            let path = path.strip_prefix("//").unwrap_or(path);
-            return if path.is_empty() {
-                Err("the socket's path is empty")
-            } else {
-                Ok(PushAddress::Unix(path.into()))
-            };
-        }
-        match text.parse::<SocketAddr>() {
-            Ok(address) if address.ip().is_loopback() => Ok(PushAddress::Tcp(address)),
-            Ok(_) => Err("it is no loopback address: whoever reaches it could write into tabs"),
-            Err(_) => Err("it is neither unix:/path nor an IP address with a port"),
+        match ListenPlace::parse(text)? {
+            ListenPlace::Tcp(address) if !address.ip().is_loopback() => {
+                Err("it is no loopback address: whoever reaches it could write into tabs")
+            }
+            place => Ok(place),
         }
     }
 
@@ -235,24 +228,6 @@ impl Default for Source {
             sql: None,
             map: None,
             inputs: BTreeMap::new(),
-        }
-    }
-}
-
-/// Where a `push` source listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PushAddress {
-    /// A unix socket.
-    Unix(PathBuf),
-    /// A loopback address.
-    Tcp(SocketAddr),
-}
-
-impl fmt::Display for PushAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-            Self::Tcp(address) => address.fmt(f),
         }
     }
 }

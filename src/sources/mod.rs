@@ -69,6 +69,13 @@ pub trait Source: Send {
     /// (an `ETag`, a time of change) says.
     fn forget(&mut self) {}
 
+    /// The next fetch is to ask for these objects only, and ends as a delta. False where the source has no single ones: then
+    /// it fetches all.
+    fn narrow(&mut self, ids: &[String]) -> bool {
+        let _ = ids;
+        false
+    }
+
     /// Resolves when something changed that a fetch would see, also when that was before the call, but after the last
     /// fetch began; never where there is nothing to watch. May be dropped at any time without losing a change.
     fn changed<'a>(&'a mut self) -> BoxFuture<'a, ()> {

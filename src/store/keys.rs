@@ -5,6 +5,10 @@ use crate::model::{ObjectId, ServiceName};
 /// Version of the key layout: it changes when an old reader could misread a key.
 pub const LAYOUT: &str = "v1";
 
+/// Names, behind an `@`, of the keys beside the objects' that the contract knows; the last is the one by which
+/// `check --connect` tries.
+pub(super) const OWN: [&str; 7] = ["lease", "fence", "canary", "baseline", "changes", "requests", "probe"];
+
 /// The keys of one service under one prefix.
 #[derive(Debug, Clone)]
 pub struct Keys {
@@ -55,9 +59,8 @@ impl Keys {
 
     /// Whether `key` is one that the contract knows beside the objects', or the one by which `check --connect` tries.
     pub fn is_own(&self, key: &[u8]) -> bool {
-        const NAMES: [&[u8]; 7] = [b"lease", b"fence", b"canary", b"baseline", b"changes", b"requests", b"probe"];
         let name = key.strip_prefix(self.object_prefix.as_bytes()).and_then(|rest| rest.strip_prefix(b"@"));
-        name.is_some_and(|name| NAMES.contains(&name))
+        name.is_some_and(|name| OWN.iter().any(|own| own.as_bytes() == name))
     }
 
     /// Who writes now; expires.

@@ -15,6 +15,7 @@ mod keyspace;
 mod observe;
 mod probe;
 mod reader;
+mod removal;
 mod renew;
 mod rights;
 mod scan;

@@ -1,6 +1,11 @@
 //! Reading for people: what is in a Redis, by any service. It must not write.
 
-use super::{Keys, RawHead, StoreError, Strange, Target, connection::Connection, keys, scan::scan};
+use super::{
+    Keys, RawHead, StoreError, Strange, Target,
+    connection::Connection,
+    keys,
+    scan::{scan, step},
+};
 use crate::model::{ObjectId, ServiceName, UnixMs};
 
 /// Descriptors asked for at once.
@@ -91,6 +96,19 @@ impl Reader {
     ) -> Result<Strange, StoreError> {
         let keys = Keys::new(&self.prefix, service);
         scan(&mut self.connection, &keys, len, each).map_err(|e| self.target.failed(&e))
+    }
+
+    /// One step of [`Reader::heads`]: objects whose id has `text` in it, of about `count` keys of the whole database from the
+    /// cursor on; their lengths too. The answer is the next cursor, 0 at the end.
+    pub fn some_heads(
+        &mut self,
+        service: &ServiceName,
+        at: (u64, usize),
+        text: &str,
+        len: usize,
+    ) -> Result<(u64, Vec<RawHead>), StoreError> {
+        let keys = Keys::new(&self.prefix, service);
+        step(&mut self.connection, &keys, at, text, len).map_err(|e| self.target.failed(&e))
     }
 
     /// Who holds the service's lease, and for how many ms still.

@@ -56,6 +56,10 @@ pub(super) fn scan(
     let mut next = Some(0);
     let mut now: Vec<Vec<u8>> = Vec::new();
     let (mut asked, mut taken) = (0, 0);
+    let mut measured = || {
+        taken += 1;
+        is_measured(taken - 1)
+    };
     while next.is_some() || !now.is_empty() {
         request.clear();
         if let Some(cursor) = next {
@@ -74,7 +78,7 @@ pub(super) fn scan(
             asked += 1;
         }
         connection.send_packed_command(&request)?;
-        take_heads(connection, keys, &before, &mut taken, &mut each)?;
+        take_heads(connection, keys, &before, &mut measured, &mut each)?;
         before = std::mem::take(&mut now);
         if next.is_some() {
             let (cursor, mut found) = read_keys(connection)?;
@@ -89,8 +93,41 @@ pub(super) fn scan(
             (next, now) = ((cursor != 0).then_some(cursor), found);
         }
     }
-    take_heads(connection, keys, &before, &mut taken, &mut each)?;
+    take_heads(connection, keys, &before, &mut measured, &mut each)?;
     Ok(strange)
+}
+
+/// One step of such a walk, for whoever walks page by page: objects whose id has `text` in it, of about `count` keys from
+/// `cursor` on. The answer is the next cursor, 0 at the end, and the objects found.
+pub(super) fn step(
+    connection: &mut Connection,
+    keys: &Keys,
+    (cursor, count): (u64, usize),
+    text: &str,
+    len: usize,
+) -> Result<(u64, Vec<RawHead>), RedisError> {
+    // Nothing in an id's grammar means anything to a glob.
+    let pattern = if text.is_empty() { keys.pattern() } else { format!("{}*{text}*", keys.object_prefix()) };
+    let mut request = Vec::new();
+    let (from, count) = (cursor.to_string(), count.to_string());
+    command(&mut request, &[b"SCAN", from.as_bytes(), b"MATCH", pattern.as_bytes(), b"COUNT", count.as_bytes()]);
+    connection.send_packed_command(&request)?;
+    let (next, mut found) = read_keys(connection)?;
+    found.retain(|key| keys.id_of(key).is_some());
+    request.clear();
+    for key in &found {
+        let last = (len + key.len() - keys.object_prefix().len()).saturating_sub(1).to_string();
+        command(&mut request, &[b"GETRANGE", key, b"0", last.as_bytes()]);
+        command(&mut request, &[b"PTTL", key]);
+        command(&mut request, &[b"STRLEN", key]);
+    }
+    if !found.is_empty() {
+        connection.send_packed_command(&request)?;
+    }
+    let mut heads = Vec::with_capacity(found.len());
+    // Few enough that the length of each is asked.
+    take_heads(connection, keys, &found, &mut || true, &mut |head| heads.push(head))?;
+    Ok((next, heads))
 }
 
 /// Asks for the next step of keys that match.
@@ -116,7 +153,7 @@ fn take_heads(
     connection: &mut Connection,
     keys: &Keys,
     asked: &[Vec<u8>],
-    taken: &mut usize,
+    is_measured: &mut impl FnMut() -> bool,
     each: &mut impl FnMut(RawHead),
 ) -> Result<(), RedisError> {
     for id in asked.iter().filter_map(|key| keys.id_of(key)) {
@@ -130,13 +167,12 @@ fn take_heads(
             Value::Int(ms) => ms,
             other => return Err(refused(other)),
         };
-        let len = match is_measured(*taken).then(|| connection.recv_response()).transpose()? {
+        let len = match is_measured().then(|| connection.recv_response()).transpose()? {
             None => None,
             Some(Value::Int(bytes)) => usize::try_from(bytes).ok(),
             Some(Value::ServerError(e)) if e.code() == "WRONGTYPE" => None,
             Some(other) => return Err(refused(other)),
         };
-        *taken += 1;
         each(RawHead { id: id.to_owned(), head, pttl, len });
     }
     Ok(())

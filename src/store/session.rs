@@ -335,8 +335,16 @@ impl Session {
         self.call(|c| scan(c, &keys, len, each))
     }
 
+    /// Gives the connection up; the next call opens a new one.
+    pub(super) fn hang_up(&mut self) {
+        self.connection = None;
+    }
+
     /// Runs `f` on the connection; after a failure of the connection the next call opens a new one.
-    fn call<T>(&mut self, f: impl FnOnce(&mut Connection) -> Result<T, RedisError>) -> Result<T, StoreError> {
+    pub(super) fn call<T>(
+        &mut self,
+        f: impl FnOnce(&mut Connection) -> Result<T, RedisError>,
+    ) -> Result<T, StoreError> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.target.open()?,

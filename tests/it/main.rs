@@ -79,6 +79,8 @@ mod sentinel;
 /// Certificates, and what is wrong with them.
 mod tls;
 
+/// The JSON API for operators.
+mod api;
 /// Servers that are asked for lists or single objects.
 mod http;
 /// Objects named by what is known of them, and an inventory from Ralph.
@@ -91,6 +93,8 @@ mod mapping;
 mod push;
 /// Several services in one process.
 mod services;
+/// The page for operators, as it is served.
+mod site;
 /// Standard input and the file watch.
 mod sources;
 /// What a stream said is kept.
@@ -104,6 +108,8 @@ mod stream;
 mod cli_config;
 /// `test` and `plan`: looking without touching.
 mod cli_dry;
+/// `rm`, `purge`, `retire`, `stats`, `watch`, `diff`, and the parts of `get`.
+mod cli_keys;
 /// `get`, `ls`, `explain`, `status`: looking at what is there.
 mod cli_look;
 /// A new extension passes its own test.

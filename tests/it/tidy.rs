@@ -17,7 +17,7 @@ const TIERS: [&[&str]; 10] = [
     &["telemetry"],
     &["store", "web"],
     &["sources", "spool", "mapping", "identity", "render", "envelope", "decision", "registry", "events", "config"],
-    &["pipeline", "page"],
+    &["pipeline", "page", "browse"],
     &["admin"],
     &["app"],
     &["cli"],

@@ -1,50 +1,20 @@
 //! What is said to those who push. It must not decide anything.
 
-use axum::{
-    http::{StatusCode, header},
-    response::{IntoResponse, Response},
-};
+use axum::{http::StatusCode, response::Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::model::{Answer, Refusal};
-
-/// Seconds after which a request that nobody could confirm may be tried again.
-const AGAIN: &str = "5";
-
-/// Why a request was not even handed in.
-#[derive(Debug)]
-pub(super) struct Refused {
-    status: StatusCode,
-    error: String,
-    hint: &'static str,
-}
+use crate::{
+    admin::refused::{Refused, json, refused},
+    model::{Answer, Refusal},
+};
 
 impl Refused {
-    pub(super) fn new(status: StatusCode, error: impl Into<String>, hint: &'static str) -> Self {
-        Self { status, error: error.into(), hint }
-    }
-
-    /// As it is answered.
-    pub(super) fn shown(&self) -> serde_json::Value {
-        serde_json::json!(Failure { error: &self.error, hint: self.hint })
-    }
-
     pub(super) fn unconfirmed(service: &str) -> Self {
         let error =
             format!("nobody knows whether Redis has it: {service} has no connection, or another sidecar is its writer");
         let hint = "try again; what was written already is then unchanged";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, error, hint)
-    }
-
-    pub(super) fn no_token() -> Self {
-        let hint = "send Authorization: Bearer <the token of source.token_file>";
-        Self::new(StatusCode::UNAUTHORIZED, "this needs the service's token", hint)
-    }
-
-    pub(super) fn bad_id(id: &str, why: &dyn std::fmt::Display) -> Self {
-        let error = format!("{id:?} is no object id: {why}");
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, error, "see the key grammar in docs/contract.md")
     }
 
     pub(super) fn no_such_path() -> Self {
@@ -77,16 +47,6 @@ impl Refused {
         let hint = "what came counts as changes; nothing is removed";
         Self::new(StatusCode::BAD_REQUEST, format!("the body broke off: {why}"), hint)
     }
-}
-
-/// Why a request was not taken.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Failure", deny_unknown_fields)]
-pub(super) struct Failure<'a> {
-    /// What is wrong.
-    error: &'a str,
-    /// What can be done.
-    hint: &'a str,
 }
 
 /// A record that was not taken.
@@ -221,27 +181,15 @@ pub(super) fn unconfirmed(service: &str) -> Response {
     refused(&Refused::unconfirmed(service))
 }
 
-/// Not even handed in.
-pub(super) fn refused(why: &Refused) -> Response {
-    let mut response = json(why.status, &Failure { error: &why.error, hint: why.hint });
-    if why.status == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static(AGAIN));
-    }
-    response
-}
-
-fn json(status: StatusCode, value: &impl Serialize) -> Response {
-    // Texts and numbers only: nothing in it can fail to serialise.
-    let text = serde_json::to_string(value).unwrap_or_default();
-    (status, [(header::CONTENT_TYPE, "application/json")], text + "\n").into_response()
-}
-
 /// Answers as they are published.
 pub(super) mod samples {
     use serde_json::{Value, json};
 
-    use super::{Refused, kept, told};
-    use crate::model::{Answer, ObjectId, Refusal, Tally};
+    use super::{kept, told};
+    use crate::{
+        admin::refused::Refused,
+        model::{Answer, ObjectId, Refusal, Tally},
+    };
 
     fn shown(tally: Tally) -> Value {
         json!(told(&Answer { tally, resync: false }).1)

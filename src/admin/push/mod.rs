@@ -19,7 +19,6 @@ mod room;
 mod table;
 
 use std::{
-    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -37,14 +36,18 @@ use tokio::time::timeout;
 
 pub use self::openapi::push_openapi;
 use self::{
-    answer::{Refused, answered, refused, spooled, unconfirmed},
+    answer::{answered, spooled, unconfirmed},
     room::{Room, next},
     table::{Ask, OPERATIONS},
 };
 use crate::{
+    admin::{
+        guard::{Guard, Token},
+        refused::{Refused, refused},
+    },
     model::{ObjectId, Version},
     pipeline::{SharedSpool, Vet},
-    settings::{Secret, Settings},
+    settings::Settings,
     sources::{Feed, Inbox, Unconfirmed},
 };
 
@@ -65,15 +68,8 @@ pub struct Push {
     inbox: Inbox,
     vet: Mutex<Vet>,
     spool: SharedSpool,
-    token: Option<Token>,
+    guard: Guard,
     room: Room,
-}
-
-/// What requests have to show.
-enum Token {
-    Given(Secret),
-    /// Read at every request.
-    File(PathBuf),
 }
 
 impl Push {
@@ -81,14 +77,15 @@ impl Push {
     /// kept there.
     pub fn new(settings: &Settings, input: Option<String>, inbox: Inbox, spool: SharedSpool) -> Self {
         let source = &settings.source;
-        let file = source.token_file.clone().map(Token::File);
+        let token = source.token.clone().map(Token::Given);
+        let token = token.or_else(|| source.token_file.clone().map(|path| Token::File(path, "source.token_file")));
         Self {
             service: settings.name().to_string(),
             inbox,
             vet: Mutex::new(Vet::new(settings, input.is_some())),
             input,
             spool,
-            token: source.token.clone().map(Token::Given).or(file),
+            guard: Guard::of_push(token),
             room: Room::new(),
         }
     }
@@ -101,25 +98,9 @@ impl Push {
             .fold(Router::new(), |router, operation| router.route(operation.path, handler(operation.ask)))
             .fallback(|| async { refused(&Refused::no_such_path()) })
             .method_not_allowed_fallback(|| async { refused(&Refused::no_such_method()) })
-            .layer(middleware::from_fn_with_state(shared.clone(), only_with_token))
+            .layer(middleware::from_fn_with_state(shared.clone(), guarded))
             .layer(DefaultBodyLimit::disable())
             .with_state(shared)
-    }
-
-    fn is_allowed(&self, headers: &HeaderMap) -> bool {
-        let wanted = match &self.token {
-            None => return true,
-            Some(Token::Given(secret)) => secret.expose().to_owned(),
-            Some(Token::File(path)) => match std::fs::read_to_string(path) {
-                Ok(text) => text.trim_end_matches(['\r', '\n']).to_owned(),
-                Err(e) => {
-                    tracing::warn!(service = self.service, path = %path.display(), error = %e, "cannot read source.token_file");
-                    return false;
-                }
-            },
-        };
-        let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-        !wanted.is_empty() && shown.is_some_and(|shown| is_same(shown.trim().as_bytes(), wanted.as_bytes()))
     }
 
     /// Hands in records, one a line, and answers when Redis has them, or else the spool.
@@ -171,13 +152,11 @@ fn handler(ask: Ask) -> MethodRouter<Arc<Push>> {
     }
 }
 
-/// Compares without telling by the time it takes how much is right.
-fn is_same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
-}
-
-async fn only_with_token(State(push): State<Arc<Push>>, request: Request, next: Next) -> Response {
-    if push.is_allowed(request.headers()) { next.run(request).await } else { refused(&Refused::no_token()) }
+async fn guarded(State(push): State<Arc<Push>>, request: Request, next: Next) -> Response {
+    match push.guard.let_in(request.method(), request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(why) => refused(&why),
+    }
 }
 
 /// The `id` of a path, which may be no text at all.

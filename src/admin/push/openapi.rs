@@ -1,32 +1,35 @@
 //! What can be asked and what is answered, as an OpenAPI 3.1 document made from the table and the types. It must not serve.
 
-use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::{
-    answer::{Failure, Refused, Told, samples},
+    answer::{Told, samples},
     table::{OPERATIONS, Operation, Sent},
 };
-use crate::{envelope, model::ContentType, pipeline};
+use crate::{
+    admin::{
+        guard::PUSH_HINT,
+        openapi::{answer, failure, generator, schema, take_in},
+        refused::{Failure, Refused},
+    },
+    envelope,
+    model::ContentType,
+    pipeline,
+};
 
 const ABOUT: &str = "\
 What an extension pushes to its sidecar (`source.kind = \"push\"`), over a unix socket or loopback TCP.
 
 200 says that Redis has it; 202 that Redis does not have it yet, and that it cannot be lost; 422 that nothing was taken, or \
 that a snapshot had no end; 503 that nobody knows: try again, what was written already is then `unchanged`. A path that there is \
-not is answered as `NotFound`, another method as `MethodNotAllowed`. What is no HTTP/1.1, or has a head of more than 16 KiB, is \
+not is answered as `NotFound`, another method as `MethodNotAllowed`, a page of another site (an `Origin` that is not `Host`) as \
+`OtherSite`. What is no HTTP/1.1, or has a head of more than 16 KiB, is \
 answered with 400 or 431 and no body, and the connection ends.";
 
 /// The OpenAPI 3.1 document: `schemas/push.v1.openapi.json`.
 pub fn push_openapi() -> Value {
     let mut schemas = Map::new();
-    let mut generator = SchemaSettings::draft2020_12()
-        .for_serialize()
-        .with(|s| {
-            s.definitions_path = "/components/schemas".into();
-            s.meta_schema = None;
-        })
-        .into_generator();
+    let mut generator = generator();
     take_in(&mut schemas, "Failure", schema::<Failure<'_>>(&mut generator));
     take_in(&mut schemas, "Outcome", schema::<Told<'_>>(&mut generator));
     for (name, definition) in generator.take_definitions(true) {
@@ -55,6 +58,7 @@ pub fn push_openapi() -> Value {
             "responses": {
                 "NotFound": failure("There is no such path.", &Refused::no_such_path()),
                 "MethodNotAllowed": failure("There is no such method here; `Allow` says which there are.", &Refused::no_such_method()),
+                "OtherSite": failure("The request comes from a page of another site.", &Refused::other_site()),
             },
             "securitySchemes": { "token": {
                 "type": "http",
@@ -63,35 +67,6 @@ pub fn push_openapi() -> Value {
             } }
         }
     })
-}
-
-fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
-    T::json_schema(generator).to_value()
-}
-
-/// Puts a schema among the components, and what it refers to beside it.
-fn take_in(schemas: &mut Map<String, Value>, name: &str, mut schema: Value) {
-    let Some(object) = schema.as_object_mut() else { return };
-    object.remove("$schema");
-    object.remove("$id");
-    for (name, definition) in object.remove("$defs").as_ref().and_then(Value::as_object).into_iter().flatten() {
-        take_in(schemas, name, definition.clone());
-    }
-    refer(&mut schema);
-    schemas.insert(name.to_owned(), schema);
-}
-
-fn refer(schema: &mut Value) {
-    match schema {
-        Value::Object(object) => {
-            if let Some(Value::String(at)) = object.get_mut("$ref") {
-                *at = at.replace("#/$defs/", "#/components/schemas/");
-            }
-            object.values_mut().for_each(refer);
-        }
-        Value::Array(list) => list.iter_mut().for_each(refer),
-        _ => {}
-    }
 }
 
 fn path_item(path: &str) -> Value {
@@ -165,7 +140,7 @@ fn response(status: u16, sent: Sent) -> Value {
             "The body broke off. What came of a snapshot counts as changes.",
             &Refused::broken_off("nothing came any more"),
         ),
-        401 => failure("The token is missing or wrong.", &Refused::no_token()),
+        401 => failure("The token is missing or wrong.", &Refused::no_token(PUSH_HINT)),
         409 => failure("Another snapshot is under way.", &Refused::snapshot_under_way()),
         413 => failure("The body is too large.", &Refused::too_large(16 << 20)),
         422 => unprocessable(sent),
@@ -202,47 +177,4 @@ fn unprocessable(sent: Sent) -> Value {
 
 fn outcome(means: &str, sample: Value) -> Value {
     answer(means, "Outcome", sample)
-}
-
-fn failure(means: &str, sample: &Refused) -> Value {
-    answer(means, "Failure", sample.shown())
-}
-
-fn answer(means: &str, schema: &str, sample: Value) -> Value {
-    let schema = json!({ "$ref": format!("#/components/schemas/{schema}") });
-    json!({ "description": means, "content": { "application/json": { "schema": schema, "example": sample } } })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_reference_leads_somewhere_and_every_example_fits_its_schema() {
-        let document = push_openapi();
-        let mut checked = 0;
-        let mut waiting = vec![&document];
-        while let Some(value) = waiting.pop() {
-            if let Some(at) = value.get("$ref").and_then(Value::as_str) {
-                assert!(document.pointer(&at[1..]).is_some(), "{at} leads nowhere");
-            }
-            if let (Some(schema), false) = (value.get("schema"), value.get("in").is_some()) {
-                let whole = json!({ "allOf": [schema], "components": document["components"] });
-                let validator = jsonschema::validator_for(&whole).expect("a schema");
-                let many = value.get("examples").and_then(Value::as_object);
-                let examples = many.into_iter().flat_map(Map::values).filter_map(|e| e.get("value"));
-                for example in examples.chain(value.get("example")) {
-                    let errors: Vec<_> = validator.iter_errors(example).map(|e| e.to_string()).collect();
-                    assert_eq!(errors, Vec::<String>::new(), "{example}");
-                    checked += 1;
-                }
-            }
-            match value {
-                Value::Object(object) => waiting.extend(object.values()),
-                Value::Array(list) => waiting.extend(list),
-                _ => {}
-            }
-        }
-        assert!(checked > 30, "{checked}");
-    }
 }

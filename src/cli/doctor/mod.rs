@@ -55,7 +55,7 @@ pub fn doctor(globals: &Globals) -> Result<Exit, Failure> {
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let well = findings.iter().all(|finding| finding.severity < Severity::Serious);
     match globals.output {
-        Output::Json => output::json(&Told { well, findings }),
+        Output::Json | Output::Ndjson => output::json(&Told { well, findings }),
         Output::Table => show(&findings),
     }
     Ok(match (failed, well) {

@@ -1,7 +1,7 @@
 //! What is impossible in `[source]`. It must not know how a source is run.
 
 use super::{Node, Origin, Rules};
-use crate::settings::{PushAddress, SourceKind};
+use crate::settings::{ListenPlace, SourceKind};
 
 /// Fewer characters can be guessed.
 const SHORTEST_TOKEN: usize = 16;
@@ -87,7 +87,7 @@ impl Rules<'_> {
         let hint = "write \"unix:/run/ralphext/push.sock\", or \"127.0.0.1:9783\"";
         match source.push_address(self.settings.name()) {
             Err(why) => self.refuse(&["source.listen"], why, hint),
-            Ok(PushAddress::Tcp(_)) if source.token.is_none() && source.token_file.is_none() => {
+            Ok(ListenPlace::Tcp(_)) if source.token.is_none() && source.token_file.is_none() => {
                 let hint = "set source.token_file, or listen on a unix socket, which the file system guards";
                 self.refuse(&["source.listen"], "everybody on this host could push there without a token", hint);
             }

@@ -182,6 +182,8 @@ const EVERY_KEY: &str = r#"
         heartbeat = "1s"
         [admin]
         listen = "[::1]:0"
+        page_listen = "unix:/run/page.sock"
+        page_token_file = "/run/page.token"
         [log]
         level = "warn,ralphext=debug"
         format = "json"

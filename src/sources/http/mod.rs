@@ -45,6 +45,8 @@ pub(super) struct Http {
     body: Recognised,
     /// Of single objects.
     by_object: HashMap<String, Validators>,
+    /// The only objects that the next fetch asks for; none: all.
+    only: Vec<String>,
 }
 
 /// What an answer can be recognised by.
@@ -106,6 +108,7 @@ impl Http {
             validators: Validators::default(),
             body: Recognised::default(),
             by_object: HashMap::new(),
+            only: Vec::new(),
         })
     }
 
@@ -268,6 +271,15 @@ impl Source for Http {
         self.validators = Validators::default();
         self.body = Recognised::default();
         self.by_object.clear();
+    }
+
+    fn narrow(&mut self, ids: &[String]) -> bool {
+        if self.settings.object_url.is_none() {
+            return false;
+        }
+        self.only = ids.to_vec();
+        self.by_object.retain(|id, _| !ids.contains(id));
+        !ids.is_empty()
     }
 
     fn describe(&self) -> String {

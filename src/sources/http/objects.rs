@@ -42,13 +42,18 @@ impl Http {
             });
         }
         address("source.http.object_url", &template.replace("{id}", "0"))?;
-        let ids = self.ids(sink).await?;
-        for (id, new) in self.ask_for(&ids, template, sink).await? {
+        let only = std::mem::take(&mut self.only);
+        let is_narrow = !only.is_empty();
+        let (ids, spread) = if is_narrow { (only, Duration::ZERO) } else { (self.ids(sink).await?, self.spread) };
+        for (id, new) in self.ask_for(&ids, template, spread, sink).await? {
             if new.are_any() {
                 self.by_object.insert(id, new);
             } else {
                 self.by_object.remove(&id);
             }
+        }
+        if is_narrow {
+            return Ok(Ending::Delta);
         }
         // Whoever is not in the list any more would be remembered for ever.
         self.by_object.retain(|id, _| ids.binary_search(id).is_ok());
@@ -60,9 +65,10 @@ impl Http {
         &self,
         ids: &[String],
         template: &str,
+        spread: Duration,
         sink: &Sink,
     ) -> Result<Vec<(String, Validators)>, SourceError> {
-        let gap = self.spread.checked_div(u32::try_from(ids.len()).unwrap_or(u32::MAX)).unwrap_or(Duration::ZERO);
+        let gap = spread.checked_div(u32::try_from(ids.len()).unwrap_or(u32::MAX)).unwrap_or(Duration::ZERO);
         let begun = Instant::now();
         let requests = ids.iter().cloned().zip(0u32..).map(|(id, at)| {
             let request: BoxFuture<'_, (String, Got)> = Box::pin(async move {

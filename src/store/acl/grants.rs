@@ -165,7 +165,7 @@ pub static GRANTS: &[Grant] = &[
         "zrem",
         On::Index,
         When::Optional,
-        "dropping long-gone services from the index",
+        "dropping long-gone services from the index; `retire`",
         &["ZREM", "{index}", "@probe"],
     ),
     grant("ping", On::Nothing, When::Optional, "a sign of life at every connect", &["PING"]),
@@ -183,7 +183,13 @@ pub static GRANTS: &[Grant] = &[
     grant("getrange", On::Every, When::Peers, "`ls` of another service's objects", &["GETRANGE", "{other}", "0", "1"]),
     grant("strlen", On::Every, When::Peers, "`ls` of another service's objects", &["STRLEN", "{other}"]),
     grant("pttl", On::Every, When::Peers, "`ls`, `get` and `explain` of other services", &["PTTL", "{other}"]),
-    grant("del", On::Own, When::Needed, "vanished objects; handing the lease back", &["DEL", "{probe}"]),
+    grant(
+        "del",
+        On::Own,
+        When::Needed,
+        "vanished objects; handing the lease back; `rm`, `purge` and `retire`",
+        &["DEL", "{probe}"],
+    ),
     grant(
         "psubscribe",
         On::Events,

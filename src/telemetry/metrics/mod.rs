@@ -136,11 +136,16 @@ macro_rules! catalogue {
 /// [`Family::tell`], without the kind.
 trait Tell {
     fn tell_all(&self, samples: &mut Samples<'_>);
+    fn is_known(&self) -> bool;
 }
 
 impl<T: Family> Tell for T {
     fn tell_all(&self, samples: &mut Samples<'_>) {
         self.tell(samples, None);
+    }
+
+    fn is_known(&self) -> bool {
+        self.is_moved()
     }
 }
 
@@ -228,6 +233,11 @@ catalogue! {
     lease_held: Gauge = "ralphext_lease_held";
     /// 1 while this process stands by behind another writer. Neither this nor `ralphext_lease_held`: it cannot reach Redis.
     standby: Gauge = "ralphext_standby";
+    /// 1 while the service's writer says that it lives, 0 when three of its heartbeats were missed. Told by `ralphext ui` only,
+    /// from the descriptor, so also of sidecars that are dead; not of services that are written now and then.
+    writer_alive: Gauge = "ralphext_writer_alive";
+    /// When the service's writer last said that it lives, unix time; told by `ralphext ui` only.
+    heartbeat: Gauge = "ralphext_heartbeat_timestamp_seconds";
     /// The epoch under which this process writes, or last wrote; it grows with every takeover.
     epoch: Gauge = "ralphext_epoch";
     /// Times that this process became the writer: at its start, after a failure of Redis, or by taking over.
@@ -294,15 +304,24 @@ impl Metrics {
         service
     }
 
+    /// Of services only what was set, for whoever does not count itself.
+    pub fn render_known(&self, format: Format) -> String {
+        self.text(format, true)
+    }
+
     /// Everything, for a scrape.
     pub fn render(&self, format: Format) -> String {
+        self.text(format, false)
+    }
+
+    fn text(&self, format: Format, only_known: bool) -> String {
         let mut text = Text::new(format);
         text.head(&BUILD);
         text.samples(&BUILD, Some(("version", env!("CARGO_PKG_VERSION")))).push("", None, None, 1);
         let services: Vec<_> = self.services.iter().map(|service| (&*service.service, service.families())).collect();
         for (at, entry) in CATALOGUE.iter().enumerate() {
             text.head(entry);
-            for (service, families) in &services {
+            for (service, families) in services.iter().filter(|(_, families)| !only_known || families[at].is_known()) {
                 families[at].tell_all(&mut text.samples(entry, Some(("service", service))));
             }
         }

@@ -32,7 +32,7 @@ pub use self::{
     database::{Database, Engine},
     ext::{Ext, binary},
     figures::{Figures, Peak, Vitals, is_soak, minutes, percentile},
-    http::{Scrape, get, talk},
+    http::{Answer, Scrape, get, talk},
     journal::Journal,
     monitor::Monitor,
     pki::{Pair, Pki},

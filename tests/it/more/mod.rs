@@ -15,6 +15,8 @@ mod image;
 mod reader;
 /// What `init` makes, seen by others' tools.
 mod scaffold;
+/// The page for operators in a real browser.
+mod site;
 /// PostgreSQL and MariaDB as sources.
 mod sql;
 

@@ -1,9 +1,12 @@
 //! Flags and verbs. It must not act.
 
+mod keys;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use self::keys::{Diff, Get, Purge, Removal, Retire, Rm, Scan, Stats, Ui, Watch};
 use super::crontab::Crontab;
 use crate::settings::LogFormat;
 
@@ -82,6 +85,8 @@ pub enum Output {
     Table,
     /// JSON, for scripts
     Json,
+    /// The same with one line for each element of a list
+    Ndjson,
 }
 
 /// The verbs.
@@ -108,11 +113,25 @@ pub enum Verb {
     /// Tell what `once` would write, renew and remove; touches nothing
     Plan(Snapshot),
     /// Print one object's value
-    Get(Object),
+    Get(Get),
     /// List the services of a Redis, or the objects of one
     Ls(Ls),
     /// Tell why an object's key is as it is
     Explain(Object),
+    /// Show what the source says of an object now against what Redis has
+    Diff(Diff),
+    /// Follow services, or one of them, until it is stopped
+    Watch(Watch),
+    /// Serve a page about every service of a Redis; it changes nothing
+    Ui(Ui),
+    /// Tell how large a service's values are, and how long they live
+    Stats(Stats),
+    /// Remove objects of a service that nobody writes now
+    Rm(Rm),
+    /// Remove a service's objects that did not change for a while
+    Purge(Purge),
+    /// Remove a service with everything that it has in Redis
+    Retire(Retire),
     /// Compare everything in Redis with the source now, value by value; with --repair mend it
     Verify(Verify),
     /// Approve the deletion of objects that the shrink guard has refused
