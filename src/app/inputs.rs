@@ -15,13 +15,14 @@ pub(super) struct Pushed {
     inbox: Inbox,
     settings: Settings,
     input: Option<String>,
+    inventory: Option<Handle>,
 }
 
 impl Pushed {
     /// What serves it, with the spool of its service.
     pub(super) fn pages(self, spool: SharedSpool) -> (Listener, axum::Router) {
-        let Self { listener, inbox, settings, input } = self;
-        (listener, admin::Push::new(&settings, input, inbox, spool).pages())
+        let Self { listener, inbox, settings, input, inventory } = self;
+        (listener, admin::Push::new(&settings, input, inbox, spool, inventory).pages())
     }
 }
 
@@ -33,12 +34,12 @@ pub(super) async fn running(
 ) -> Result<(Box<dyn Source>, Option<Pushed>), AppError> {
     let inventory = inventories.of(settings)?;
     let Some(board) = board else {
-        let (source, pushed) = one(settings, None).await?;
+        let (source, pushed) = one(settings, None, inventory.clone()).await?;
         return Ok((resolved(source, settings, inventory), pushed));
     };
     let (mut inputs, mut pushed) = (Vec::<Named>::new(), None);
     for (name, own) in each(settings) {
-        let (source, of_input) = one(&own, Some(&name)).await?;
+        let (source, of_input) = one(&own, Some(&name), inventory.clone()).await?;
         pushed = pushed.or(of_input);
         inputs.push((name, Some(resolved(source, &own, inventory.clone()))));
     }
@@ -46,7 +47,11 @@ pub(super) async fn running(
 }
 
 /// The source of a service, or of the input `name` with that one's settings, for a process that stays.
-async fn one(settings: &Settings, name: Option<&str>) -> Result<(Box<dyn Source>, Option<Pushed>), AppError> {
+async fn one(
+    settings: &Settings,
+    name: Option<&str>,
+    inventory: Option<Handle>,
+) -> Result<(Box<dyn Source>, Option<Pushed>), AppError> {
     Ok(match settings.source.kind {
         SourceKind::Push => {
             let address = settings
@@ -56,7 +61,7 @@ async fn one(settings: &Settings, name: Option<&str>) -> Result<(Box<dyn Source>
             let listener = Listener::bind_push(&address).await?;
             let (inbox, source) = sources::push(listener.address().to_owned(), &settings.limits);
             let (settings, input) = (settings.clone(), name.map(str::to_owned));
-            (Box::new(source), Some(Pushed { listener, inbox, settings, input }))
+            (Box::new(source), Some(Pushed { listener, inbox, settings, input, inventory }))
         }
         SourceKind::Events => (mapped(Box::new(sources::Events::new(settings)?), settings), None),
         _ => (source(settings, true)?, None),

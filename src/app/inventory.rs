@@ -1,6 +1,8 @@
 //! Inventories: one for all services of a process that have the same `[identity]`, kept up to date while it runs, or read once.
 //! It must not know what they are used for.
 
+use std::sync::Arc;
+
 use tokio::{sync::watch, task::JoinSet};
 
 use super::AppError;
@@ -9,6 +11,7 @@ use crate::{
     pipeline::{Engine, Merging},
     settings::{self, Settings},
     sources::Source,
+    telemetry::metrics::ServiceMetrics,
 };
 
 /// The inventories of a process.
@@ -16,6 +19,7 @@ use crate::{
 pub(super) struct Inventories {
     known: Vec<(settings::Identity, Handle)>,
     keepers: Vec<Keeper>,
+    told: Vec<(Handle, Arc<ServiceMetrics>)>,
 }
 
 impl Inventories {
@@ -37,8 +41,27 @@ impl Inventories {
         Ok(Some(handle))
     }
 
+    /// What becomes of the inventory that a service asks for is told in its metrics.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub(super) fn tell(&mut self, settings: &Settings, metrics: &Arc<ServiceMetrics>) -> Result<(), IdentityError> {
+        let inventory = self.of(settings)?;
+        self.told.extend(inventory.map(|handle| (handle, metrics.clone())));
+        Ok(())
+    }
+
     /// Keeps them up to date until `stop` turns true.
     pub(super) fn spawn(self, tasks: &mut JoinSet<()>, stop: &watch::Receiver<bool>) {
+        for (handle, metrics) in self.told {
+            tasks.spawn(handle.follow(move |view| {
+                if let Some(inventory) = &view.inventory {
+                    metrics.inventory_objects.set_count(inventory.len());
+                }
+                metrics.inventory_checked.set_moment(Some(view.checked_at).filter(|at| *at > 0));
+                metrics.inventory_failures.follow(view.failures);
+            }));
+        }
         for keeper in self.keepers {
             tasks.spawn(keeper.run(stop.clone()));
         }

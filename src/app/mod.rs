@@ -111,7 +111,9 @@ pub async fn run(all: Vec<Settings>, stop: watch::Receiver<bool>) -> Result<(), 
     };
     for settings in all {
         let name = settings.name().to_string();
-        let mut engine = Engine::new(settings.clone(), Kind::Run, metrics.service(&name))?;
+        let metrics = metrics.service(&name);
+        inventories.tell(&settings, &metrics)?;
+        let mut engine = Engine::new(settings.clone(), Kind::Run, metrics)?;
         let (source, push) = inputs::running(&settings, engine.inputs(), &mut inventories).await?;
         let grace = settings.shutdown.grace.0;
         info!(service = name, source = source.describe(), "service configured");

@@ -1,4 +1,5 @@
-//! `ralphext check`: the configuration, and with `--connect` what Redis says to it. It must not change anything.
+//! `ralphext check`: the configuration, and with `--connect` what Redis and the inventory say to it. It must not change
+//! anything.
 
 use serde::Serialize;
 
@@ -10,6 +11,7 @@ use super::{
 };
 use crate::{
     app,
+    identity::{Reachable, reach},
     settings::{HumanDuration, Settings},
     store::{Probe, Target, probe},
 };
@@ -20,9 +22,19 @@ struct Checked {
     source: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     redis: Option<Probe>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inventory: Option<Inventory>,
 }
 
-/// Ends with 0 when all is well, 2 when the configuration is wrong, 4 when Redis is.
+/// What can be read of the inventory, or why it cannot.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Inventory {
+    Reached(Reachable),
+    Failed { error: String, hint: String },
+}
+
+/// Ends with 0 when all is well, 1 when an inventory cannot be read, 2 when the configuration is wrong, 4 when Redis is.
 pub fn check(globals: &Globals, args: &Check) -> Result<Exit, Failure> {
     let mut all = target::services(globals)?;
     if let Some(schedule) = &args.schedule {
@@ -43,6 +55,12 @@ pub fn check(globals: &Globals, args: &Check) -> Result<Exit, Failure> {
         let hint = "`ralphext acl` prints the ACL SETUSER line of a user who may";
         return Err(Failure::new(Exit::Redis, "Redis refuses some of the commands that are needed", hint));
     }
+    for one in &checked {
+        if let Some(Inventory::Failed { error, hint }) = &one.inventory {
+            let message = format!("{}: the inventory cannot be read: {error}", one.service);
+            return Err(Failure::new(Exit::Failed, message, hint.clone()));
+        }
+    }
     Ok(Exit::Well)
 }
 
@@ -53,7 +71,19 @@ fn one(settings: &Settings, connect: bool) -> Result<Checked, Failure> {
         true => Some(probe(&Target::new(&settings.redis)?, settings, target::now_ms())?),
         false => None,
     };
-    Ok(Checked { service: settings.name().to_string(), source, redis })
+    let inventory = match connect && settings.identity.is_on() {
+        true => Some(inventory(settings)?),
+        false => None,
+    };
+    Ok(Checked { service: settings.name().to_string(), source, redis, inventory })
+}
+
+fn inventory(settings: &Settings) -> Result<Inventory, Failure> {
+    match app::block_on(reach(&settings.identity)).map_err(super::run::system)? {
+        Ok(reached) => Ok(Inventory::Reached(reached)),
+        Err(e) if e.is_settings => Err(Failure::new(Exit::Usage, e.problem, e.hint)),
+        Err(e) => Ok(Inventory::Failed { error: e.problem, hint: e.hint }),
+    }
 }
 
 /// Between two runs of `once` nobody renews: with less than two pauses, one run that fails empties every tab.
@@ -75,6 +105,13 @@ fn outlasts(settings: &Settings, schedule: &Crontab) -> Result<(), Failure> {
 fn show(checked: &Checked) {
     let good = output::GOOD;
     output::say!("{good}ok{good:#} {}: configuration is valid ({})", checked.service, output::clean(&checked.source));
+    if let Some(Inventory::Reached(reached)) = &checked.inventory {
+        let (name, place) = (&checked.service, output::clean(&reached.place));
+        output::say!(
+            "{good}ok{good:#} {name}: the inventory {place} has {}",
+            output::objects_by_model(&reached.objects)
+        );
+    }
     let Some(probe) = &checked.redis else { return };
     output::say!(
         "{good}ok{good:#} {}: {} {} answers at {}",

@@ -172,6 +172,12 @@ pub fn pairs(rows: &[(&str, Cell)]) {
     }
 }
 
+/// Numbers of objects by model, in words.
+pub fn objects_by_model(objects: &std::collections::BTreeMap<String, u64>) -> String {
+    let parts: Vec<String> = objects.iter().map(|(model, count)| format!("{count} {}", clean(model))).collect();
+    format!("{} objects ({})", objects.values().sum::<u64>(), parts.join(", "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

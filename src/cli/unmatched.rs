@@ -1,14 +1,19 @@
-//! `ralphext unmatched`: the records that are about no object of Ralph's, as the last pass told. It must not resolve anything.
+//! `ralphext unmatched`: the records that are about no object of Ralph's, as the last pass told or as they are now. It must
+//! not write anything.
 
 use serde::Serialize;
 
 use super::{
     Exit, Failure,
     args::{Globals, Output, Unmatched},
-    output, target,
+    output,
+    run::blocking,
+    target,
 };
 use crate::{
+    app,
     model::ServiceName,
+    pipeline::unmatched_now,
     registry::{Descriptor, UnmatchedRecords},
     settings::Settings,
 };
@@ -20,12 +25,48 @@ struct Told {
     unmatched: UnmatchedRecords,
 }
 
-/// Ends with 0 where every record is about an object, 1 where some are not.
+/// Ends with 0 where every record is about an object, 1 where some are not; 3 where a source failed that was asked.
 pub fn unmatched(globals: &Globals, args: &Unmatched) -> Result<Exit, Failure> {
     let services: Vec<ServiceName> = match &args.service {
         Some(name) => vec![target::service_name(name)?],
         None => target::services(globals)?.iter().map(Settings::name).cloned().collect(),
     };
+    let all = if args.live { live(globals, &services)? } else { told(globals, services)? };
+    let is_well = all.iter().all(|told| told.unmatched.count == 0);
+    match (globals.output, all.as_slice()) {
+        (Output::Json | Output::Ndjson, [one]) => output::json(one),
+        (Output::Json | Output::Ndjson, many) => output::json(&many),
+        (Output::Table, many) => many.iter().for_each(show),
+    }
+    Ok(if is_well { Exit::Well } else { Exit::Failed })
+}
+
+/// As they are now.
+fn live(globals: &Globals, services: &[ServiceName]) -> Result<Vec<Told>, Failure> {
+    let all: Vec<Settings> =
+        target::services(globals)?.into_iter().filter(|settings| services.contains(settings.name())).collect();
+    if let Some(name) = services.iter().find(|name| all.iter().all(|settings| settings.name() != *name)) {
+        let hint = "name a configured service, or leave --live away";
+        return Err(Failure::new(Exit::Usage, format!("{name} is not configured here"), hint));
+    }
+    let mut told = Vec::new();
+    for settings in all {
+        let service = settings.name().to_string();
+        if !settings.identity.is_on() {
+            let message = format!("{service}: no identity is configured, so no record is matched with anything");
+            return Err(Failure::new(Exit::Usage, message, "see docs/identity.md for [identity]"));
+        }
+        let looked = blocking(async move {
+            let mut source = app::source_once(&settings, None).await?;
+            Ok(unmatched_now(source.as_mut()).await?)
+        })?;
+        told.push(Told { service, unmatched: looked });
+    }
+    Ok(told)
+}
+
+/// As the last pass told.
+fn told(globals: &Globals, services: Vec<ServiceName>) -> Result<Vec<Told>, Failure> {
     let mut reader = target::reader(globals)?;
     let mut all = Vec::new();
     for service in services {
@@ -39,13 +80,7 @@ pub fn unmatched(globals: &Globals, args: &Unmatched) -> Result<Exit, Failure> {
         })?;
         all.push(Told { service: service.to_string(), unmatched: descriptor.unmatched.unwrap_or_default() });
     }
-    let is_well = all.iter().all(|told| told.unmatched.count == 0);
-    match (globals.output, all.as_slice()) {
-        (Output::Json | Output::Ndjson, [one]) => output::json(one),
-        (Output::Json | Output::Ndjson, many) => output::json(&many),
-        (Output::Table, many) => many.iter().for_each(show),
-    }
-    Ok(if is_well { Exit::Well } else { Exit::Failed })
+    Ok(all)
 }
 
 fn show(told: &Told) {

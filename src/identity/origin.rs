@@ -1,9 +1,13 @@
 //! What a look at the place where an inventory comes from tells. It must not know any such place.
 
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
 use super::{
     export::Export,
     inventory::{Builder, Inventory},
-    ralph::Ralph,
+    ralph::{self, Ralph},
     row::Row,
 };
 use crate::{
@@ -32,6 +36,37 @@ pub enum Reading {
         /// More changed than can be told like this: everything has to be read, soon.
         wants_whole: bool,
     },
+}
+
+/// What can be read now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reachable {
+    /// Where.
+    pub place: String,
+    /// Number of objects by model.
+    pub objects: BTreeMap<String, u64>,
+}
+
+/// Asks whether an inventory can be read and how large it is; of Ralph's as little as possible is read.
+///
+/// # Errors
+/// Why it cannot be read.
+pub async fn reach(settings: &settings::Identity) -> Result<Reachable, IdentityError> {
+    if settings.kind == IdentityKind::Ralph {
+        return ralph::reach(settings).await;
+    }
+    let place = settings.path.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+    let mut objects = BTreeMap::new();
+    if let Reading::Whole { builder, missing, .. } = Export::new(settings)?.look(false).await? {
+        if let Some(why) = missing {
+            return Err(IdentityError::new(format!("the inventory {place} is not complete: {why}"), "mend the export"));
+        }
+        for row in builder.finish(settings.short_names).rows.iter() {
+            let model = if row.model().is_empty() { "without a model" } else { row.model() };
+            *objects.entry(model.to_owned()).or_default() += 1;
+        }
+    }
+    Ok(Reachable { place, objects })
 }
 
 /// Where an inventory comes from.

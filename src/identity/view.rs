@@ -101,10 +101,14 @@ impl Handle {
         }
     }
 
-    /// Waits until there is an inventory; for ever without anybody who reads one.
-    pub async fn arrived(&self) {
-        if self.0.clone().wait_for(|view| view.inventory.is_some()).await.is_err() {
-            std::future::pending::<()>().await;
+    /// Hands what is known to `tell`, now and whenever somebody looked again; ends with whoever reads the inventory.
+    pub async fn follow(mut self, tell: impl Fn(&View)) {
+        loop {
+            let view = self.0.borrow_and_update().clone();
+            tell(&view);
+            if self.0.changed().await.is_err() {
+                return;
+            }
         }
     }
 }

@@ -120,6 +120,13 @@ pub enum Fetched {
         /// The object.
         id: String,
     },
+    /// The next record is about the object `id`, as one before it in this snapshot was.
+    Again {
+        /// The object.
+        id: String,
+        /// By what each of them is about it.
+        why: String,
+    },
     /// A record about an object that nobody knows.
     Unmatched(Box<Unmatched>),
     /// Objects with numeric ids in these ranges may be what such records are about.

@@ -66,6 +66,8 @@ pub struct Handler {
     pub in_snapshot: bool,
     /// `{"end": true}` was read in this snapshot.
     pub ended: bool,
+    /// What is known of an object that is named again, for whoever has to tell it.
+    pub(super) again: Option<(String, String)>,
     /// What is being handled belongs to no snapshot, and can begin or end none.
     pub only_changes: bool,
     /// Lost values with a greater version than this are not healed yet.
@@ -105,6 +107,7 @@ impl Handler {
             pass: 0,
             in_snapshot: false,
             ended: false,
+            again: None,
             only_changes: false,
             heal_up_to: Version(u64::MAX),
             kept: None,
@@ -159,6 +162,7 @@ impl Handler {
             Fetched::Block { origin, block } => self.block(&origin, &block, now),
             Fetched::Document(document) => self.document(&document, now),
             Fetched::Same { id } => self.same(&id, now),
+            Fetched::Again { id, why } => self.again = Some((id, why)),
             Fetched::Unmatched(unmatched) => self.unmatched(&unmatched),
             Fetched::Keep(ranges) => self.keep_ranges(&ranges),
             Fetched::Broken { place, id, fault } => self.fault(&place, id.as_deref(), &fault),

@@ -6,6 +6,7 @@
 
 mod asked;
 mod backoff;
+mod each;
 mod engine;
 mod failing;
 mod faults;
@@ -37,6 +38,7 @@ mod removing;
 mod repeat;
 mod report;
 mod resolved;
+mod resolver;
 mod run;
 mod schedule;
 mod second_look;
@@ -79,6 +81,7 @@ pub use resolved::resolved;
 pub use run::run;
 pub use spooling::SharedSpool;
 pub use survey::Verifying;
+pub use unmatched::unmatched_now;
 pub use verify::{Repaired, Verification, WriterSeen};
 pub use vet::{Judged, Vet};
 

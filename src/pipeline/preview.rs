@@ -1,6 +1,7 @@
 //! The first records as they would be shown, without Redis (`ralphext test`). It must not write anywhere.
 
 use super::{
+    each::each,
     intake::{Intake, Taken},
     vet::check_size,
 };
@@ -9,7 +10,7 @@ use crate::{
     model::{Block, Content, Encoding, Fault, FaultKind, Fetched, Place, Span},
     render::{Removed, decoded_len},
     settings::Settings,
-    sources::{Sink, Source},
+    sources::Source,
 };
 
 /// One record as it would be taken.
@@ -86,28 +87,14 @@ pub fn preview_sample(settings: &Settings, origin: &str, records: &[String], id:
 }
 
 async fn look(mut viewer: Viewer, source: &mut dyn Source) -> Preview {
-    let (sink, mut items) = Sink::channel(4);
     viewer.out.source = source.describe();
     let is_stream = source.is_stream();
-    let ended = {
-        let mut fetch = source.fetch(&sink);
-        loop {
-            tokio::select! {
-                Some(item) = items.recv() => viewer.take(item),
-                result = &mut fetch => break Some(result),
-            }
-            if is_stream && viewer.out.records.len() >= viewer.limit {
-                break None;
-            }
-        }
-    };
-    while let Ok(item) = items.try_recv() {
+    let ended = each(source, |item| {
         viewer.take(item);
-    }
-    source.close().await;
-    if let Some(Err(e)) = ended {
-        viewer.out.error = Some(e.to_string());
-    }
+        !is_stream || viewer.out.records.len() < viewer.limit
+    })
+    .await;
+    viewer.out.error = ended.err().map(|e| e.to_string());
     viewer.out
 }
 
@@ -164,7 +151,12 @@ impl Viewer {
             Fetched::Asked(item, _) => self.take(*item),
             // Nothing is kept, so nothing is lost.
             Fetched::Vanishing(asked) => (asked.reply)(Ok(())),
-            Fetched::Same { .. } | Fetched::Keep(_) | Fetched::Idle | Fetched::Confirm(_) | Fetched::BrokenOff => {}
+            Fetched::Same { .. }
+            | Fetched::Again { .. }
+            | Fetched::Keep(_)
+            | Fetched::Idle
+            | Fetched::Confirm(_)
+            | Fetched::BrokenOff => {}
         }
     }
 

@@ -47,13 +47,15 @@ impl Handler {
         }
     }
 
-    /// That the running snapshot has not told something else of the object already.
+    /// Refuses the second of two different contents of the object in `slot`.
     pub(super) fn check_duplicate(&self, slot: u32, id: &str, digest: &Digest) -> Result<(), Fault> {
         let again = self.in_snapshot && self.ledger.seen(slot) == self.pass;
-        if again && self.ledger.written(slot).1 != digest.prefix() {
-            let reason = format!("{id} stands twice in this snapshot, with different content; the first one is kept");
-            return Err(Fault::new(FaultKind::Duplicate, reason));
+        if !again || self.ledger.written(slot).1 == digest.prefix() {
+            return Ok(());
         }
-        Ok(())
+        let why = self.again.as_ref().filter(|(known, _)| known == id).map(|(_, why)| format!(": {why}"));
+        let why = why.unwrap_or_default();
+        let reason = format!("{id} stands twice in this snapshot, with different content; the first one is kept{why}");
+        Err(Fault::new(FaultKind::Duplicate, reason))
     }
 }

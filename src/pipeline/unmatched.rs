@@ -5,10 +5,11 @@ use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use tracing::{info, warn};
 
-use super::handle::Handler;
+use super::{each::each, handle::Handler};
 use crate::{
-    model::{Refusal, Unmatched},
+    model::{Fetched, Refusal, Unmatched},
     registry::{UnmatchedRecord, UnmatchedRecords},
+    sources::{Source, SourceError},
 };
 
 /// Examples that a pass keeps for the descriptor.
@@ -57,20 +58,42 @@ impl Tally {
     }
 }
 
+/// One more record is about no object.
+fn count(records: &mut UnmatchedRecords, unmatched: &Unmatched) {
+    records.count += 1;
+    *records.by_reason.entry(unmatched.reason.to_owned()).or_default() += 1;
+    if records.examples.len() < EXAMPLES {
+        records.examples.push(UnmatchedRecord {
+            matching: unmatched.matching.clone(),
+            place: unmatched.place.to_string(),
+            reason: unmatched.reason.to_owned(),
+            why: unmatched.why.clone(),
+        });
+    }
+}
+
+/// The records of `source`, which resolves them, that are about no object now: of one fetch, or of what a stream says until
+/// it is quiet.
+///
+/// # Errors
+/// When the source fails.
+pub async fn unmatched_now(source: &mut dyn Source) -> Result<UnmatchedRecords, SourceError> {
+    let mut records = UnmatchedRecords::default();
+    let is_stream = source.is_stream();
+    each(source, |item| {
+        if let Fetched::Unmatched(unmatched) = &item {
+            count(&mut records, unmatched);
+        }
+        !(is_stream && matches!(item, Fetched::Idle))
+    })
+    .await?;
+    Ok(records)
+}
+
 impl Handler {
     /// A record is about no object that is known. What it may be about stays as it is.
     pub(super) fn unmatched(&mut self, unmatched: &Unmatched) {
-        let tally = &mut self.unmatched.now;
-        tally.count += 1;
-        *tally.by_reason.entry(unmatched.reason.to_owned()).or_default() += 1;
-        if tally.examples.len() < EXAMPLES {
-            tally.examples.push(UnmatchedRecord {
-                matching: unmatched.matching.clone(),
-                place: unmatched.place.to_string(),
-                reason: unmatched.reason.to_owned(),
-                why: unmatched.why.clone(),
-            });
-        }
+        count(&mut self.unmatched.now, unmatched);
         if let Some(recent) = &mut self.faults.recent {
             let reason = format!("{}: {}", unmatched.reason, unmatched.why);
             recent.push(Refusal { object_id: None, kind: "unresolved", reason });

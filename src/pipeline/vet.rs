@@ -1,9 +1,14 @@
 //! Whether records would be taken, without anything that only a running pass knows: for what is kept while Redis is away. It
 //! must not keep or write anything.
 
-use super::intake::{Intake, Taken};
+use super::{
+    intake::{Intake, Taken},
+    resolved::empty_of,
+    resolver::Resolver,
+};
 use crate::{
     envelope::{Ignore, Sealer},
+    identity::{Handle, Reason},
     model::{DigestPrefix, Encoding, Fault, FaultKind, Refusal},
     render,
     settings::Settings,
@@ -19,6 +24,8 @@ pub struct Judged {
     pub parts: Vec<PartChange>,
     /// What would be refused, and why.
     pub refusals: Vec<Refusal>,
+    /// There is no inventory yet that could tell which objects all of them are about.
+    pub is_unknown: bool,
 }
 
 /// See the module.
@@ -27,6 +34,8 @@ pub struct Vet {
     is_input: bool,
     sealer: Sealer,
     intake: Intake,
+    inventory: Option<Handle>,
+    empty: Option<String>,
     max_content: usize,
     max_binary: usize,
 }
@@ -42,10 +51,13 @@ impl Judged {
 }
 
 impl Vet {
-    /// For the records of the service of `settings`, or of one of its several inputs with that input's settings.
-    pub fn new(settings: &Settings, is_input: bool) -> Self {
+    /// For the records of the service of `settings`, or of one of its several inputs with that input's settings; resolved by
+    /// `inventory`.
+    pub fn new(settings: &Settings, is_input: bool, inventory: Option<Handle>) -> Self {
         Self {
             is_input,
+            inventory,
+            empty: empty_of(settings),
             // What is ignored does not count here.
             sealer: Sealer::new(settings.name(), Ignore::default()),
             intake: Intake::new(settings),
@@ -57,7 +69,19 @@ impl Vet {
     /// Judges `records`, one a line.
     pub fn judge(&mut self, records: &[u8]) -> Judged {
         let mut judged = Judged::default();
+        let mut resolver =
+            self.inventory.as_ref().map(|handle| Resolver::new(handle.view(), self.empty.clone(), false));
         for line in records.split(|b| *b == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
+            let mut resolved = Vec::new();
+            let line = match resolver.as_mut().map(|resolver| resolver.one(line, &mut resolved)) {
+                None => line,
+                Some(Ok(())) => resolved.as_slice(),
+                Some(Err(unresolved)) => {
+                    judged.is_unknown |= unresolved.reason == Some(Reason::NoInventory.as_str());
+                    judged.refusals.push(unresolved.refusal);
+                    continue;
+                }
+            };
             match self.one(line) {
                 Ok(Some((id, None))) if self.is_input => judged.parts.push(PartChange::remove(&id)),
                 Ok(Some((id, Some((digest, _))))) if self.is_input => {
@@ -129,7 +153,7 @@ mod tests {
     fn good_records_are_changes_and_bad_ones_are_told() {
         let mut settings = Settings::for_tests("hwinfo", "redis://localhost");
         settings.limits.max_content = crate::settings::Size(20);
-        let mut vet = Vet::new(&settings, false);
+        let mut vet = Vet::new(&settings, false, None);
         let judged = vet.judge(
             b"{\"id\":1,\"content\":{\"a\":1}}\n\n{\"id\":2,\"deleted\":true}\n{\"heartbeat\":true}\n{\"id\":3,\"content\":\"012345678901234567890\"}\nnonsense",
         );
@@ -145,7 +169,7 @@ mod tests {
     fn parts_of_an_input_are_json_in_canonical_form() {
         let mut settings = Settings::for_tests("hwinfo", "redis://localhost");
         settings.source.inputs.insert("status".to_owned(), crate::settings::Source::default());
-        let mut vet = Vet::new(&settings.for_input("status").expect("it is there"), true);
+        let mut vet = Vet::new(&settings.for_input("status").expect("it is there"), true, None);
         let judged = vet.judge(
             b"{\"id\":1,\"content\":{\"b\": 1.0, \"a\":2}}\n{\"id\":2,\"content\":\"up\"}\n{\"id\":3,\"deleted\":true}\n{\"id\":4,\"content\":\"<p>\",\"content_type\":\"html\"}",
         );

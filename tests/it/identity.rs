@@ -2,27 +2,27 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Ext, Pusher, RALPH_TOKEN as TOKEN, Ralph, Redis, always, ndjson};
+use crate::harness::{Ext, RALPH_TOKEN as TOKEN, Ralph, Redis, always};
 use std::time::Duration;
 
 /// An extension that resolves by `ralph`, every second anew.
-fn resolving(redis: &Redis, ralph: &Ralph) -> Ext {
+pub fn resolving(redis: &Redis, ralph: &Ralph) -> Ext {
     let ext = Ext::new(redis).set("identity.kind", "ralph").set("identity.url", ralph.url());
     let ext = ext.set("identity.token_file", "token").set("identity.refresh", "1s").set("identity.page_size", 3);
     ext.write("token", &format!("{TOKEN}\n"));
     ext
 }
 
-fn about(matching: Value, load: u64) -> Value {
+pub fn about(matching: Value, load: u64) -> Value {
     json!({"match": matching, "content": {"load": load}})
 }
 
-fn ids(redis: &Redis) -> Vec<String> {
+pub fn ids(redis: &Redis) -> Vec<String> {
     redis.objects("hwinfo").into_keys().collect()
 }
 
 /// Ten servers, 1 to 10.
-fn ten() -> Ralph {
+pub fn ten() -> Ralph {
     let ralph = Ralph::start();
     for id in 1..=10 {
         let card =
@@ -227,19 +227,19 @@ fn a_storm_that_clears_to_zero_leaves_no_alarm() {
 }
 
 /// Alarms for these of ten objects that are all in alarm, and the card of those that are clear.
-fn alarmed(redis: &Redis, ralph: &Ralph) -> Ext {
+pub fn alarmed(redis: &Redis, ralph: &Ralph) -> Ext {
     let ext = resolving(redis, ralph).set("source.absent", "empty").set("content.content_type", "card");
     let ext = ext.set("limits.max_failed", "90%").set("identity.cache", "inventory.cache");
     ext.once_with(&(1..=10).map(alarm).collect::<Vec<_>>()).expect(0).counts(&[("written", 10)]);
     ext
 }
 
-fn alarm(id: u64) -> Value {
+pub fn alarm(id: u64) -> Value {
     json!({"match": {"sn": format!("SN-{id}")}, "content": {"title": "Alerts", "status": "critical"}})
 }
 
 /// Ids of the objects with this status.
-fn with_status(redis: &Redis, status: &str) -> Vec<String> {
+pub fn with_status(redis: &Redis, status: &str) -> Vec<String> {
     redis.objects("hwinfo").into_iter().filter(|(_, e)| e.content()["status"] == status).map(|(id, _)| id).collect()
 }
 
@@ -292,28 +292,5 @@ fn a_stream_goes_by_what_is_known_now() {
     sidecar.wait_until("it is not known", || reason("unknown"));
     ralph.add_server(77, "new.example.com", &json!({"sn": "SN-77", "modified": "2026-11-29T00:00:00.000001"}));
     sidecar.wait_until("it is found", || ids(&redis) == ["77"]);
-    sidecar.stop().expect(0);
-}
-
-#[test]
-fn pushed_records_are_resolved_and_answered_one_by_one() {
-    let (redis, ralph) = (Redis::start(), ten());
-    let ext = resolving(&redis, &ralph).briskly().unset("source.path").set("source.kind", "push");
-    let ext = ext.set("source.listen", "unix:push.sock");
-    let pusher = Pusher::Unix(ext.path("push.sock"));
-    let mut sidecar = ext.run();
-    sidecar.wait_until("it writes", || pusher.try_ask("GET /v1/status", &[], b"").is_ok_and(|told| told.status == 200));
-    let known = |id: u64| about(json!({"sn": format!("SN-{id}")}), id);
-    // Ralph is not asked for every one: some may come before the inventory.
-    let all = [
-        known(1),
-        about(json!({"sn": "SN-99"}), 99),
-        known(2),
-        json!({"id": 7, "content": 7}),
-        about(json!({"x": 1}), 1),
-    ];
-    let told = pusher.ask("PATCH /v1/objects", &[], ndjson(&all).as_bytes()).expect(200);
-    told.counts(&[("written", 3), ("refused", 2)]);
-    assert_eq!(ids(&redis), ["1", "2", "7"]);
     sidecar.stop().expect(0);
 }

@@ -87,6 +87,8 @@ mod http;
 mod identity;
 /// Several inputs for one service.
 mod inputs;
+/// What the inventory tells, and what is not concluded from what it does not.
+mod inventory;
 /// Data as it comes.
 mod mapping;
 /// Extensions that push.

@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, fs};
 
 use serde_json::json;
 
-use crate::harness::{Ext, Redis, Running, Scrape, ndjson, record, records, repository};
+use crate::{
+    harness::{Ext, Redis, Running, Scrape, ndjson, record, records, repository},
+    identity::{resolving, ten},
+};
 
 const LEASE: &str = "ralphext:v1:hwinfo:@lease";
 const FENCE: &str = "ralphext:v1:hwinfo:@fence";
@@ -35,8 +38,17 @@ fn a_scrape_tells_what_the_reference_names() {
     assert_eq!(told, catalogue().into_iter().collect());
     let silent: Vec<_> =
         scrape.kinds.keys().filter(|name| !scrape.samples.keys().any(|(n, _)| n.starts_with(*name))).collect();
-    let of_ui = ["ralphext_heartbeat_timestamp_seconds", "ralphext_spool_usable", "ralphext_writer_alive"];
-    assert_eq!(silent, of_ui, "a writer knows all of them but what `ralphext ui` tells, and has no spool here");
+    let optional = [
+        "ralphext_heartbeat_timestamp_seconds",
+        "ralphext_inventory_checked_timestamp_seconds",
+        "ralphext_inventory_objects",
+        "ralphext_spool_usable",
+        "ralphext_writer_alive",
+    ];
+    assert_eq!(
+        silent, optional,
+        "a writer knows all but what `ralphext ui` tells, and has neither inventory nor spool here"
+    );
     for ((name, labels), value) in &scrape.samples {
         assert!(value.is_finite() && *value >= 0.0, "{name} {labels:?} {value}");
         assert_eq!(name.starts_with("ralphext_") && name != "ralphext_build_info", labels.contains_key("service"));
@@ -285,6 +297,23 @@ fn records_about_no_object_are_counted_by_reason() {
         sidecar.wait_for_metric("ralphext_unmatched_records", &[("reason", reason)], |n| n == count);
     }
     assert_eq!(sidecar.scrape().value("ralphext_failed_objects", &[]), 0.0);
+    sidecar.stop().expect(0);
+}
+
+#[test]
+fn the_inventory_is_told() {
+    let (redis, ralph) = (Redis::start(), ten());
+    let ext = resolving(&redis, &ralph).briskly();
+    ext.source(&records(1, 1));
+    let mut sidecar = ext.run();
+    sidecar.wait_for_metric("ralphext_inventory_objects", &[], |n| n == 10.0);
+    let checked = sidecar.scrape().value("ralphext_inventory_checked_timestamp_seconds", &[]);
+    assert!(checked > 1.7e9, "{checked}");
+    sidecar.wait_for_metric("ralphext_inventory_checked_timestamp_seconds", &[], |n| n > checked);
+    assert_eq!(sidecar.scrape().value("ralphext_inventory_refresh_failures_total", &[]), 0.0);
+    ralph.objects().away = true;
+    sidecar.wait_for_metric("ralphext_inventory_refresh_failures_total", &[], |n| n >= 1.0);
+    assert_eq!(sidecar.scrape().value("ralphext_inventory_objects", &[]), 10.0, "what is known stays");
     sidecar.stop().expect(0);
 }
 

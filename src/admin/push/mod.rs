@@ -45,6 +45,7 @@ use crate::{
         guard::{Guard, Token},
         refused::{Refused, refused},
     },
+    identity::Handle,
     model::{ObjectId, Version},
     pipeline::{SharedSpool, Vet},
     settings::Settings,
@@ -73,16 +74,22 @@ pub struct Push {
 }
 
 impl Push {
-    /// For the service of `settings`, or for its `input` with that one's settings; with a spool, what Redis does not have is
-    /// kept there.
-    pub fn new(settings: &Settings, input: Option<String>, inbox: Inbox, spool: SharedSpool) -> Self {
+    /// For the service of `settings`, or for its `input` with that one's settings, resolved by `inventory`; with a spool, what
+    /// Redis does not have is kept there.
+    pub fn new(
+        settings: &Settings,
+        input: Option<String>,
+        inbox: Inbox,
+        spool: SharedSpool,
+        inventory: Option<Handle>,
+    ) -> Self {
         let source = &settings.source;
         let token = source.token.clone().map(Token::Given);
         let token = token.or_else(|| source.token_file.clone().map(|path| Token::File(path, "source.token_file")));
         Self {
             service: settings.name().to_string(),
             inbox,
-            vet: Mutex::new(Vet::new(settings, input.is_some())),
+            vet: Mutex::new(Vet::new(settings, input.is_some(), inventory)),
             input,
             spool,
             guard: Guard::of_push(token),
@@ -124,8 +131,8 @@ impl Push {
         let spool = self.spool.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(spool) = spool.as_ref() else { return unconfirmed(&self.service) };
         let judged = vet.judge(records);
-        if judged.count() == 0 && judged.refusals.is_empty() {
-            // A question, or a heartbeat: nothing that could be kept.
+        if judged.is_unknown || (judged.count() == 0 && judged.refusals.is_empty()) {
+            // Nobody knows yet whose they are; or a question, or a heartbeat: nothing that could be kept.
             return unconfirmed(&self.service);
         }
         let keep = || match &self.input {

@@ -240,6 +240,9 @@ pub struct Object {
 pub struct Unmatched {
     /// The service; without it, all that are configured
     pub service: Option<String>,
+    /// Ask the source and the inventory now, without Redis, in place of telling what the last pass found
+    #[arg(long)]
+    pub live: bool,
 }
 
 /// See [`Verb::Ls`].

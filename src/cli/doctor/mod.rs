@@ -1,5 +1,5 @@
-//! `ralphext doctor`: what an operator should know of the Redis and the configured services, worst first. It must not
-//! change anything, on the server or in the keys.
+//! `ralphext doctor`: what an operator should know of the Redis, the inventory and the configured services, worst first. It
+//! must not change anything, on the server or in the keys.
 
 mod finding;
 mod server;
@@ -14,9 +14,13 @@ use self::finding::{Finding, Findings, Severity};
 use super::{
     Exit, Failure,
     args::{Globals, Output},
-    output, target,
+    output,
+    run::system,
+    target,
 };
 use crate::{
+    app,
+    identity::reach,
     settings::{self, Settings},
     store::{Examiner, FailureClass, StoreError, Target, acl, refused_on_stream},
 };
@@ -51,6 +55,10 @@ pub fn doctor(globals: &Globals) -> Result<Exit, Failure> {
     }
     for settings in all.iter().filter(|settings| settings.source.stream_read().is_some()) {
         findings.extend(service::judge_stream(settings, refused_on_stream(settings)).all);
+    }
+    for settings in all.iter().filter(|settings| settings.identity.is_on()) {
+        let reached = app::block_on(reach(&settings.identity)).map_err(system)?;
+        findings.extend(service::judge_inventory(settings, reached).all);
     }
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let well = findings.iter().all(|finding| finding.severity < Severity::Serious);

@@ -7,6 +7,7 @@ use super::{
     finding::{Findings, clip},
 };
 use crate::{
+    identity::{IdentityError, Reachable},
     registry::{Descriptor, Mode, ServiceStatus},
     settings::Settings,
     store::{Examination, Index, KeysOf, Marks, StoreError, acl::Grant},
@@ -144,6 +145,23 @@ pub(super) fn judge_stream(
             );
         }
         Err(e) => findings.serious("stream", format!("it cannot be read: {}", e.cause()), e.hint()),
+    }
+    findings
+}
+
+/// Findings about the inventory by which records are resolved.
+pub(super) fn judge_inventory(settings: &Settings, reached: Result<Reachable, IdentityError>) -> Findings {
+    let mut findings = Findings::about(settings.name().as_str());
+    match reached {
+        Ok(reached) => {
+            let objects = output::objects_by_model(&reached.objects);
+            findings.ok("inventory", format!("{} has {objects}", reached.place));
+        }
+        Err(e) => {
+            let message =
+                format!("{}: what is new in Ralph is matched by nothing, and nothing counts as gone", e.problem);
+            findings.serious("inventory", message, e.hint);
+        }
     }
     findings
 }

@@ -9,7 +9,7 @@ mod api;
 mod walk;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
@@ -19,7 +19,7 @@ use self::{
 };
 use super::{
     inventory::{Builder, Inventory},
-    origin::Reading,
+    origin::{Reachable, Reading},
     row::Row,
 };
 use crate::{
@@ -213,22 +213,10 @@ impl Ralph {
     }
 }
 
-/// What can be read now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reachable {
-    /// Where.
-    pub place: String,
-    /// Number of objects by model.
-    pub objects: Vec<(String, u64)>,
-}
-
-/// Asks whether an inventory can be read and how large it is, and reads as little as possible of it.
-///
-/// # Errors
-/// Why it cannot be read.
-pub async fn reach(settings: &settings::Identity) -> Result<Reachable, IdentityError> {
+/// As [`super::reach`], of Ralph.
+pub(super) async fn reach(settings: &settings::Identity) -> Result<Reachable, IdentityError> {
     let ralph = Ralph::new(settings)?;
-    let mut objects = Vec::new();
+    let mut objects = BTreeMap::new();
     for model in &ralph.models {
         let mut answer = ralph.api.page(model, Order::Id, 0, 1).await?;
         if let Answer::Broken(_) = answer {
@@ -236,7 +224,7 @@ pub async fn reach(settings: &settings::Identity) -> Result<Reachable, IdentityE
             answer = ralph.api.page(model, Order::Id, 1 << 40, 1).await?;
         }
         match answer {
-            Answer::Page(page) => objects.push((model.label.to_owned(), page.count)),
+            Answer::Page(page) => drop(objects.insert(model.label.to_owned(), page.count)),
             Answer::Broken(why) => return Err(IdentityError::new(why, "see Ralph's own log")),
         }
     }

@@ -49,7 +49,9 @@ impl Got {
             Fetched::Asked(item, _) => self.add(*item),
             Fetched::Confirm(_) | Fetched::BrokenOff => panic!("only for what is pushed"),
             Fetched::Vanishing(_) => panic!("only of several inputs"),
-            Fetched::Same { .. } | Fetched::Unmatched(_) | Fetched::Keep(_) => panic!("only from a server"),
+            Fetched::Same { .. } | Fetched::Again { .. } | Fetched::Unmatched(_) | Fetched::Keep(_) => {
+                panic!("only from a server")
+            }
             Fetched::Idle => self.idles += 1,
         }
     }

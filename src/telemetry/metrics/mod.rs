@@ -210,6 +210,13 @@ catalogue! {
         "not_json", "no_id", "bad_id", "bad_field", "no_content", "too_large", "no_room", "not_canonical", "bad_type",
         "render", "unreadable", "duplicate", "unresolved",
     ];
+    /// Objects of the inventory that records are matched with; only with `[identity]`.
+    inventory_objects: Gauge = "ralphext_inventory_objects";
+    /// When the inventory was confirmed last, be it by a look at what is new, unix time: its age is what has passed since.
+    inventory_checked: Gauge = "ralphext_inventory_checked_timestamp_seconds";
+    /// Looks at the place of the inventory that failed; what is known stays, and nothing counts as gone after
+    /// `identity.max_age`.
+    inventory_failures: Counter = "ralphext_inventory_refresh_failures_total";
     /// Elements, attributes and classes that the sanitiser removed from HTML, each time content was rendered.
     markup_removed: Counter = "ralphext_markup_removed_total";
     /// Failures of the source as a whole, by kind; `nothing` is a source that said nothing at all, `silent` a stream that

@@ -1,5 +1,5 @@
 //! A Ralph whose REST API answers in the shape of the real one, with its traps: pages, `next` links, order, ignored filters, rows
-//! that make a 500 of their page, tokens, permissions. It must not know who reads it.
+//! that make a 500 of their page, pages that shift, tokens, permissions. It must not know who reads it.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -21,6 +21,12 @@ pub struct Objects {
     pub token: String,
     /// It answers nothing but 503.
     pub away: bool,
+    /// End points that the token's user may not view.
+    pub forbidden: Vec<&'static str>,
+    /// It ignores the order that it is asked for.
+    pub is_shuffled: bool,
+    /// Rows that are taken out, one after each page that is answered: those behind it move up.
+    pub leaving: Vec<u64>,
 }
 
 /// See the module.
@@ -34,7 +40,7 @@ impl Ralph {
     pub fn start() -> Self {
         let objects = Arc::new(Mutex::new(Objects { token: TOKEN.into(), ..Objects::default() }));
         let shared = objects.clone();
-        Self { web: Web::start(move |asked| answer(&shared.lock().expect("the objects"), asked)), objects }
+        Self { web: Web::start(move |asked| answer(&mut shared.lock().expect("the objects"), asked)), objects }
     }
 
     /// The API's address.
@@ -72,7 +78,7 @@ impl Ralph {
     }
 }
 
-fn answer(objects: &Objects, asked: &Asked) -> Reply {
+fn answer(objects: &mut Objects, asked: &Asked) -> Reply {
     if objects.away {
         return Reply::status(503);
     }
@@ -89,9 +95,15 @@ fn answer(objects: &Objects, asked: &Asked) -> Reply {
     if !known.contains(&endpoint) {
         return json(404, json!({"detail": "Not found."}));
     }
+    if objects.forbidden.contains(&endpoint) {
+        return json(403, json!({"detail": "You do not have permission to perform this action."}));
+    }
     let mut rows: Vec<&Value> = objects.rows.iter().filter(|(at, _)| *at == endpoint).map(|(_, row)| row).collect();
     if asked.path.contains("ordering=-modified") {
         rows.sort_by_key(|row| std::cmp::Reverse(row["modified"].as_str().unwrap_or_default().to_owned()));
+    }
+    if objects.is_shuffled {
+        rows.reverse();
     }
     let limit = match asked.number("limit") {
         0 => 10,
@@ -106,5 +118,10 @@ fn answer(objects: &Objects, asked: &Asked) -> Reply {
     let link = |offset: usize| format!("http://{}{path}?limit={limit}&offset={offset}", asked.header("host"));
     let next = (to < rows.len()).then(|| link(to));
     let previous = (from > 0).then(|| link(from.saturating_sub(limit)));
-    json(200, json!({"count": rows.len(), "next": next, "previous": previous, "results": page}))
+    let reply = json(200, json!({"count": rows.len(), "next": next, "previous": previous, "results": page}));
+    if !objects.leaving.is_empty() {
+        let id = objects.leaving.remove(0);
+        objects.rows.retain(|(_, row)| row["id"] != id);
+    }
+    reply
 }
