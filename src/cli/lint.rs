@@ -9,12 +9,15 @@ use std::{
 use super::{
     Exit, Failure,
     args::{Globals, Lint, Output},
-    output, target,
+    output,
+    run::blocking,
+    target,
 };
 use crate::{
+    app,
     model::ServiceName,
-    pipeline::{Linted, Problem, lint as look},
-    settings::{RedisUrl, Settings},
+    pipeline::{Linted, Problem, lint as look, lint_mapped},
+    settings::{RedisUrl, Settings, SourceKind},
 };
 
 /// Largest sample: it is held as a whole.
@@ -22,22 +25,38 @@ const MOST: u64 = 256 * 1024 * 1024;
 /// Widest part of a line that is shown.
 const WIDTH: usize = 100;
 
-/// Ends with 1 when a record is bad.
+/// Ends with 1 when a record is bad, or there is none.
 pub fn lint(globals: &Globals, args: &Lint) -> Result<Exit, Failure> {
     let settings = settings(globals)?;
-    if settings.source.map.is_some() {
-        let message = format!("service {}: its data is no records yet: [source.map] makes them", settings.name());
-        return Err(Failure::new(Exit::Usage, message, "`ralphext preview --sample FILE` maps a sample and shows it"));
-    }
-    let (name, sample) = read(args.file.as_deref())?;
-    let linted = look(&settings, &sample);
+    let (name, file) = named(args.file.as_deref())?;
+    let (linted, sample) = if settings.source.map.is_some() {
+        mapped(settings, file)?
+    } else {
+        let sample = read(&name, file)?;
+        (look(&settings, &sample), sample)
+    };
     if globals.output == Output::Json {
         output::json(&linted);
     } else {
         linted.problems.iter().for_each(|problem| show(&name, &sample, problem));
         summary(&name, &linted);
     }
+    if linted.is_empty {
+        let hint = "an empty sample is no answer; a source says \"no objects\" by {\"end\": true}";
+        return Err(Failure::new(Exit::Failed, format!("{name}: there is no record in it"), hint));
+    }
     Ok(if linted.problems.is_empty() { Exit::Well } else { Exit::Failed })
+}
+
+/// The sample as the source reads its data, mapped as `source.map` says.
+fn mapped(mut settings: Settings, file: Option<&Path>) -> Result<(Linted, Vec<u8>), Failure> {
+    let source = &mut settings.source;
+    source.kind = if file.is_some() { SourceKind::File } else { SourceKind::Stdin };
+    (source.path, source.complete) = (file.map(Path::to_owned), true);
+    blocking(async move {
+        let mut source = app::source(&settings, false)?;
+        Ok(lint_mapped(&settings, source.as_mut()).await?)
+    })
 }
 
 /// The configured service, or the defaults where none is configured.
@@ -56,10 +75,18 @@ fn settings(globals: &Globals) -> Result<Settings, Failure> {
     }
 }
 
-fn read(file: Option<&Path>) -> Result<(String, Vec<u8>), Failure> {
-    let named = file.filter(|file| *file != Path::new("-"));
-    let name = named.map_or_else(|| "stdin".to_owned(), |file| file.display().to_string());
-    let input: Box<dyn Read> = match named {
+/// How the sample is called, and its file, unless it is standard input.
+fn named(file: Option<&Path>) -> Result<(String, Option<&Path>), Failure> {
+    let file = file.filter(|file| *file != Path::new("-"));
+    if file.is_none() && std::io::stdin().is_terminal() {
+        let hint = "ralphext lint FILE, or EXTENSION | ralphext lint";
+        return Err(Failure::new(Exit::Usage, "there is no sample: standard input is a terminal", hint));
+    }
+    Ok((file.map_or_else(|| "stdin".to_owned(), |file| file.display().to_string()), file))
+}
+
+fn read(name: &str, file: Option<&Path>) -> Result<Vec<u8>, Failure> {
+    let input: Box<dyn Read> = match file {
         Some(file) => Box::new(File::open(file).map_err(|e| {
             Failure::new(
                 Exit::Usage,
@@ -67,10 +94,6 @@ fn read(file: Option<&Path>) -> Result<(String, Vec<u8>), Failure> {
                 "name a file with records, or - for standard input",
             )
         })?),
-        None if std::io::stdin().is_terminal() => {
-            let hint = "ralphext lint FILE, or EXTENSION | ralphext lint";
-            return Err(Failure::new(Exit::Usage, "there is no sample: standard input is a terminal", hint));
-        }
         None => Box::new(std::io::stdin()),
     };
     let mut sample = Vec::new();
@@ -81,7 +104,7 @@ fn read(file: Option<&Path>) -> Result<(String, Vec<u8>), Failure> {
         let message = format!("{name} has more than {}", output::size(MOST));
         return Err(Failure::new(Exit::Usage, message, "give a part of it: head -n 1000 FILE | ralphext lint"));
     }
-    Ok((name, sample))
+    Ok(sample)
 }
 
 fn show(name: &str, sample: &[u8], problem: &Problem) {
@@ -95,6 +118,9 @@ fn show(name: &str, sample: &[u8], problem: &Problem) {
         output::clean(&problem.reason)
     );
     output::say!("{dim}  --> {}:{}:{}{dim:#}", output::clean(name), problem.line, problem.column);
+    if problem.span.is_empty() {
+        return output::say!("  = hint: {}\n", output::clean(&problem.hint));
+    }
     let (text, before, len) = excerpt(sample, problem);
     let number = problem.line.to_string();
     let gutter = " ".repeat(number.len());
@@ -148,10 +174,5 @@ fn summary(name: &str, linted: &Linted) {
         output::say!("{style}{}: {records} records, all good{style:#}", output::clean(name));
     } else {
         output::say!("{style}{}: {problems} problems, in {bad} of {records} records{style:#}", output::clean(name));
-    }
-    if records == 0 {
-        output::note(format_args!(
-            "hint: an empty sample is no answer; a source says \"no objects\" by {{\"end\": true}}"
-        ));
     }
 }

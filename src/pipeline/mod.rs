@@ -68,7 +68,7 @@ pub use inquiry::{
     Change, Decision, Filter, Inquiries, KnownObject, ObjectRow, ObjectState, RefreshOutcome, Refreshed, Slice,
 };
 pub use ledger::Ledger;
-pub use lint::{Linted, Problem, lint};
+pub use lint::{Linted, Problem, lint, lint_mapped};
 pub use live::{Live, Role, State};
 pub use mapped::mapped;
 pub use merge::{Board, Merging, Named, merged};

@@ -115,3 +115,42 @@ fn it_agrees_with_test() {
         );
     }
 }
+
+#[test]
+fn an_empty_sample_is_no_good_one() {
+    let ext = Ext::at(&Redis::nowhere());
+    for sample in ["", "\n \n", "[]", "[ ]\n"] {
+        bare(&ext, &["lint"], sample)
+            .expect(1)
+            .says(&["there is no record in it", "hint: an empty sample is no answer"]);
+    }
+    ext.write("empty.ndjson", "");
+    bare(&ext, &["lint", "empty.ndjson"], "").expect(1).says(&["empty.ndjson: there is no record in it"]);
+}
+
+#[test]
+fn data_as_it_comes_is_mapped_first() {
+    let ext = Ext::at(&Redis::nowhere()).set("source.items", "/alerts").set("source.map.id", "/host");
+    let ext = ext.set("source.map.card.title", "{/name}").set("limits.max_content", "100B");
+    let items = json!({"alerts": [{"host": "1", "name": "a"}, {"name": "b"}, {"host": "c:d", "name": "c"},
+        {"host": "4", "name": "x".repeat(200)}, {"host": "5", "name": "e"}]});
+    ext.write("sample.json", &items.to_string());
+    let outcome = ext.verb(&["-o", "json", "lint", "sample.json"]).expect(1);
+    let told = outcome.json();
+    assert_eq!((&told["records"], &told["bad"]), (&json!(5), &json!(3)), "{outcome}");
+    let places: Vec<_> = problems(&outcome).into_iter().map(|(line, _, _, kind)| (line, kind)).collect();
+    let kind = |kind: &str| kind.to_owned();
+    assert_eq!(places, [(2, kind("no_id")), (3, kind("bad_id")), (4, kind("too_large"))], "{outcome}");
+    let shown = ext.verb(&["lint", "sample.json"]).expect(1).stdout;
+    for words in ["--> sample.json:2", "--> sample.json:4", "^^^", "3 problems, in 3 of 5 records", "[source.map]"] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    // Through standard input, and a table.
+    ext.pipe(&["lint"], &json!({"alerts": [{"host": "1", "name": "a"}]}).to_string()).expect(0);
+    ext.pipe(&["lint"], &json!({"alerts": []}).to_string()).expect(1).says(&["there is no record in it"]);
+    let ext = ext.unset("source.items").set("source.map.id", "Asset no").set("source.map.card.title", "{Room}");
+    ext.write("rooms.csv", "Asset no;Room\n4711;12\n;13\n");
+    let shown = ext.verb(&["lint", "rooms.csv"]).expect(1).stdout;
+    assert!(shown.contains("--> rooms.csv:3") && shown.contains("1 problems, in 1 of 2 records"), "{shown}");
+    ext.verb(&["lint", "nowhere.csv"]).expect(3).says(&["nowhere.csv", "hint"]);
+}

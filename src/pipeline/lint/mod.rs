@@ -1,5 +1,5 @@
 //! All that is wrong with the records of a sample, and where. The rules are those of the intake; only positions are new.
-//! It must not read the sample, nor show what it finds.
+//! It must not know where a sample comes from, nor show what it finds.
 
 mod card;
 mod pieces;
@@ -9,9 +9,11 @@ use std::{collections::HashMap, ops::Range};
 
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::each::each;
 use crate::{
-    model::{Fault, FaultKind},
+    model::{Fault, FaultKind, Fetched},
     settings::Settings,
+    sources::{Source, SourceError},
 };
 use record::Judge;
 
@@ -47,6 +49,9 @@ pub struct Linted {
     pub bad: usize,
     /// The problems, in the order of the sample.
     pub problems: Vec<Problem>,
+    /// There is nothing in it, not even the end of a snapshot.
+    #[serde(skip)]
+    pub is_empty: bool,
 }
 
 /// A problem within one record.
@@ -61,7 +66,7 @@ struct Found {
 /// Looks at every record of `sample`: one a line, or one JSON array.
 pub fn lint(settings: &Settings, sample: &[u8]) -> Linted {
     let mut pieces = pieces::pieces(sample);
-    let mut out = Linted::default();
+    let mut out = Linted { is_empty: pieces.records.is_empty() && pieces.strays.is_empty(), ..Linted::default() };
     let mut places = Places { sample, newlines: Vec::new() };
     places.newlines.extend(memchr::memchr_iter(b'\n', sample));
     if let Some(whole) = spread_out(sample, &pieces.records) {
@@ -106,6 +111,49 @@ pub fn lint(settings: &Settings, sample: &[u8]) -> Linted {
     }
     out.problems.sort_by_key(|problem| problem.span.start);
     out
+}
+
+/// As [`lint`], of the records that `source` makes of the items of a sample, and what could not be made one. The answer has
+/// those records, one a line, to which the spans refer; lines are those of the items. Spans are empty where there is no record.
+///
+/// # Errors
+/// When the sample cannot be read.
+pub async fn lint_mapped(settings: &Settings, source: &mut dyn Source) -> Result<(Linted, Vec<u8>), SourceError> {
+    let (mut text, mut lines, mut broken) = (Vec::new(), Vec::new(), Vec::new());
+    each(source, |item| {
+        match item {
+            Fetched::Block { block, .. } => {
+                for span in &block.records {
+                    text.extend_from_slice(&block.data[span.range()]);
+                    text.push(b'\n');
+                    lines.push(span.line as usize);
+                }
+            }
+            Fetched::Broken { place, id, fault } => broken.push((place.line as usize, id, fault)),
+            _ => {}
+        }
+        true
+    })
+    .await?;
+    let mut out = lint(settings, &text);
+    for problem in &mut out.problems {
+        problem.line = lines.get(problem.line - 1).copied().unwrap_or(problem.line);
+    }
+    (out.records, out.bad) = (out.records + broken.len(), out.bad + broken.len());
+    out.is_empty &= broken.is_empty();
+    let (end, hint) = (text.len(), "see [source.map]; `ralphext preview --sample FILE` shows what becomes of an item");
+    out.problems.extend(broken.into_iter().map(|(line, object_id, fault)| Problem {
+        line,
+        column: 1,
+        pointer: String::new(),
+        kind: fault.kind.as_str(),
+        reason: fault.reason,
+        hint: hint.to_owned(),
+        object_id,
+        span: end..end,
+    }));
+    out.problems.sort_by_key(|problem| problem.line);
+    Ok((out, text))
 }
 
 /// The whole sample, if it is one JSON object over several lines.
