@@ -1,7 +1,7 @@
 //! The card: content that readers draw natively, without HTML. It must not know how it is drawn.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_json::{Value, json};
 
 use crate::model::ContentType;
@@ -31,18 +31,18 @@ const TIME_PATTERN: &str =
 #[schemars(title = "ralphext card, version 1", example = example())]
 pub struct Card {
     /// The card's own media type; only needed where a record does not say it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String", extend("const" = ContentType::CARD.as_str()))]
     pub content_type: Option<String>,
     /// Heading.
     #[schemars(length(min = 1, max = MAX_LABEL))]
     pub title: String,
     /// How the object is, as the extension sees it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Status")]
     pub status: Option<Status>,
     /// One or two sentences below the heading.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String", length(max = MAX_TEXT))]
     pub summary: Option<String>,
     /// Short marks beside the heading.
@@ -105,7 +105,7 @@ pub struct Badge {
     #[schemars(length(min = 1, max = MAX_LABEL))]
     pub text: String,
     /// Its status.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Status")]
     pub status: Option<Status>,
 }
@@ -121,15 +121,15 @@ pub struct Field {
     #[schemars(schema_with = "scalar")]
     pub value: Value,
     /// The value's unit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String", length(max = MAX_LABEL))]
     pub unit: Option<String>,
     /// Where the value leads: an `http:`, `https:` or `mailto:` URL.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String", length(max = MAX_URL), regex(pattern = URL_PATTERN))]
     pub link: Option<String>,
     /// How the value is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Status")]
     pub status: Option<Status>,
 }
@@ -139,7 +139,7 @@ pub struct Field {
 #[serde(deny_unknown_fields)]
 pub struct Table {
     /// Heading.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String", length(max = MAX_LABEL))]
     pub title: Option<String>,
     /// Names of the columns.
@@ -155,14 +155,14 @@ pub struct Table {
 #[serde(deny_unknown_fields)]
 pub struct Chart {
     /// Heading.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String", length(max = MAX_LABEL))]
     pub title: Option<String>,
     /// How it is drawn.
     #[serde(default)]
     pub kind: ChartKind,
     /// Unit of the values.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String", length(max = MAX_LABEL))]
     pub unit: Option<String>,
     /// Labels along the horizontal axis, one a point.
@@ -207,11 +207,11 @@ pub struct Event {
     #[schemars(length(min = 1, max = MAX_TEXT))]
     pub text: String,
     /// How it was.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Status")]
     pub status: Option<Status>,
     /// Where there is more of it: an `http:`, `https:` or `mailto:` URL.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String", length(max = MAX_URL), regex(pattern = URL_PATTERN))]
     pub link: Option<String>,
 }
@@ -226,6 +226,11 @@ pub struct Link {
     /// An `http:`, `https:` or `mailto:` URL; the scheme in lower case.
     #[schemars(length(max = MAX_URL), regex(pattern = URL_PATTERN))]
     pub url: String,
+}
+
+/// What is not known is left out: readers need not know null.
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(de: D) -> Result<Option<T>, D::Error> {
+    Option::deserialize(de)?.map(Some).ok_or_else(|| D::Error::custom("null is no value of it: leave it out"))
 }
 
 fn scalar(_: &mut SchemaGenerator) -> Schema {

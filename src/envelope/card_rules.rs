@@ -232,6 +232,8 @@ mod tests {
             (json!({"title": long}), "title: it has 201 characters"),
             (json!({"title": "x", "titel": "y"}), "unknown field `titel`"),
             (json!({"title": "x", "status": "fine"}), "status: unknown variant `fine`"),
+            (json!({"title": "x", "summary": null}), "summary: null is no value of it: leave it out"),
+            (json!({"title": "x", "badges": [{"text": "x", "status": null}]}), "badges[0].status: null is no value"),
             (json!({"title": "x", "content_type": "card"}), "content_type: \"card\""),
             (json!({"title": "x", "badges": many}), "badges: it has 201 items"),
             (json!({"title": "x", "badges": [{"text": ""}]}), "badges[0].text: it is empty"),

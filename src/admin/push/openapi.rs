@@ -104,7 +104,8 @@ fn body(sent: Sent) -> Option<Value> {
         Sent::Changes => records("{\"id\":4711,\"content\":{\"ram_gib\":256}}\n{\"id\":4712,\"deleted\":true}\n"),
         Sent::Snapshot => records("{\"id\":4711,\"content\":{\"ram_gib\":256}}\n{\"end\":true}\n"),
     };
-    Some(json!({ "required": true, "content": content }))
+    // No lines are no changes.
+    Some(json!({ "required": sent != Sent::Changes, "content": content }))
 }
 
 fn contents() -> Value {
