@@ -9,6 +9,8 @@ mod failover;
 mod hostile;
 /// The sidecar is killed (how we know 2).
 mod kills;
+/// Fifty connections push at once.
+mod load;
 /// What was answered to a push is not lost.
 mod pushes;
 /// Sentinels make another server the master (how we know 3, with real failovers).

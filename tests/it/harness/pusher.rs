@@ -1,7 +1,7 @@
 //! An extension that pushes: HTTP/1.1 by hand, so that a request can also be torn. It must not know what an answer means.
 
 use std::{
-    io::{self, Read, Write},
+    io::{self, BufRead, BufReader, Read, Write},
     net::TcpStream,
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
@@ -99,6 +99,11 @@ impl Pusher {
         Ok(Answered { status, head: head.to_owned(), json })
     }
 
+    /// A connection for many requests.
+    pub fn line(&self) -> io::Result<Line> {
+        Ok(Line(BufReader::new(self.connect()?)))
+    }
+
     /// `PUT /v1/objects/<id>` of JSON.
     #[track_caller]
     pub fn put(&self, id: &str, content: &Value) -> Answered {
@@ -143,6 +148,37 @@ impl Pusher {
         assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
         wire.write_all(format!("{:x}\r\n{lines}\r\n", lines.len()).as_bytes()).expect("the beginning");
         OpenSnapshot(wire)
+    }
+}
+
+/// A connection that is kept for many requests, one after the other.
+pub struct Line(BufReader<Box<dyn Wire>>);
+
+impl Line {
+    /// `PUT /v1/objects/<id>` of JSON; the answer's status.
+    pub fn put(&mut self, id: &str, content: &str) -> io::Result<u16> {
+        let text = format!(
+            "PUT /v1/objects/{id} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{content}",
+            content.len()
+        );
+        self.0.get_mut().write_all(text.as_bytes())?;
+        let (mut status, mut len, mut line) = (0, 0, String::new());
+        loop {
+            line.clear();
+            if self.0.read_line(&mut line)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let lower = line.trim_end().to_ascii_lowercase();
+            match (lower.strip_prefix("http/1.1 "), lower.strip_prefix("content-length: ")) {
+                (Some(rest), _) => status = rest.split(' ').next().and_then(|code| code.parse().ok()).unwrap_or(0),
+                (_, Some(count)) => len = count.parse().unwrap_or(0),
+                _ if lower.is_empty() => break,
+                _ => {}
+            }
+        }
+        let mut body = vec![0; len];
+        self.0.read_exact(&mut body)?;
+        Ok(status)
     }
 }
 
