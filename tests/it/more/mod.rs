@@ -17,6 +17,8 @@ mod reader;
 mod scaffold;
 /// The page for operators in a real browser.
 mod site;
+/// The push API by a tester of others'.
+mod schemathesis;
 /// PostgreSQL and MariaDB as sources.
 mod sql;
 
