@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::harness::{Ext, Redis, Running, Schema, repository, xss::vectors};
 
 /// What happened on each page, by the job's id.
-fn browse(jobs: &[Value]) -> BTreeMap<String, Value> {
+pub(super) fn browse(jobs: &[Value]) -> BTreeMap<String, Value> {
     let mut child = start(jobs);
     let output = child.output();
     serde_json::from_str(&output).unwrap_or_else(|e| panic!("{e}: {output:.500}"))
