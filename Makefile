@@ -5,7 +5,7 @@ ARGS ?=
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
 BINARY := $(TARGET_DIR)/release/ralphext
 
-SHELL_SCRIPTS = scripts/*.sh .ci/run $(wildcard examples/*/*.sh)
+SHELL_SCRIPTS = scripts/*.sh .ci/run packaging/deb/p* $(wildcard examples/*/*.sh)
 
 .DEFAULT_GOAL := build
 .PHONY: setup build dist image deb release test test-all soak lint demo bench bench-quick fuzz generate clean help

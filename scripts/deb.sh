@@ -2,11 +2,18 @@
 # Builds a Debian package into dist/: the binary, systemd units, completions, documents, licences. The binary is the static one,
 # so it depends on nothing; RALPHEXT_BIN packs another.
 #
-#   scripts/deb.sh [--out DIR]
+#   scripts/deb.sh [--out DIR] [--fast]      --fast packs it less tightly
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
 out=$here/dist
-[ "${1-}" != --out ] || out=${2:?"which directory?"}
+fast=
+while [ $# -gt 0 ]; do
+  case "$1" in
+  --out) out=${2:?"which directory?"} && shift 2 ;;
+  --fast) fast=--fast && shift ;;
+  *) printf 'deb: error: unknown argument %s\nhint: there are --out DIR and --fast\n' "$1" >&2 && exit 2 ;;
+  esac
+done
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 
@@ -31,4 +38,5 @@ install -m 755 "$binary" "$stage/release/ralphext"
 "$binary" completions fish >"$stage/release/completions/ralphext.fish"
 "$here/scripts/sbom.py" "$stage/release/licenses"
 when=${SOURCE_DATE_EPOCH:-$(git -C "$here" log -1 --format=%ct)}
-CARGO_TARGET_DIR=$stage SOURCE_DATE_EPOCH=$when "$deb" --no-build --no-strip --manifest-path "$here/Cargo.toml" --output "$out"
+# shellcheck disable=SC2086 # it is one word, or none
+CARGO_TARGET_DIR=$stage SOURCE_DATE_EPOCH=$when "$deb" --no-build --no-strip --manifest-path "$here/Cargo.toml" --output "$out" $fast

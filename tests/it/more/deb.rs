@@ -51,7 +51,7 @@ fn the_package_installs_is_confined_and_goes_away() {
     let lean = dir.path().join("ralphext");
     run(Command::new("strip").arg("-o").arg(&lean).arg(binary()));
     let mut command = Command::new(repository().join("scripts/deb.sh"));
-    let told = run(command.arg("--out").arg(dir.path()).env("RALPHEXT_BIN", &lean));
+    let told = run(command.arg("--fast").arg("--out").arg(dir.path()).env("RALPHEXT_BIN", &lean));
     let root = root(&dir);
     dpkg(&root, &["--install", told.lines().last().expect("the package")]);
     let version = run(Command::new(root.join("usr/bin/ralphext")).arg("--version"));

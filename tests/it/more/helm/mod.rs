@@ -225,3 +225,27 @@ fn alerts_fire_when_they_should_and_are_rendered_whole() {
     let monitor = documents.iter().find(|document| document["kind"] == "PodMonitor").expect("a PodMonitor");
     assert_eq!(monitor["spec"]["podMetricsEndpoints"][0]["honorLabels"], true, "the label `service` is ours");
 }
+
+#[test]
+#[ignore = "make test-all: needs promtool"]
+fn every_panel_asks_what_prometheus_understands() {
+    let text = fs::read_to_string(chart().join("dashboards/ralphext.json")).expect("the dashboard");
+    let dashboard: Value = serde_json::from_str(&text).expect("JSON");
+    let targets =
+        dashboard["panels"].as_array().expect("panels").iter().filter_map(|panel| panel["targets"].as_array());
+    let asked = targets.flatten().map(|target| target["expr"].as_str().expect("an expression"));
+    // Promtool reads expressions in rules; Grafana fills in its variables first.
+    let filled =
+        asked.map(|expr| expr.replace("$__rate_interval", "5m").replace("$namespace", ".*").replace("$service", ".*"));
+    let rules: Vec<Value> =
+        filled.enumerate().map(|(n, expr)| json!({"record": format!("panel:{n}"), "expr": expr})).collect();
+    let dir = TempDir::new().expect("a directory");
+    let path = dir.path().join("rules.yaml");
+    let check = |rules: &[Value]| {
+        fs::write(&path, json!({"groups": [{"name": "panels", "rules": rules}]}).to_string()).expect("JSON is YAML");
+        Command::new("promtool").args(["check", "rules"]).arg(&path).output().expect("it starts")
+    };
+    let output = check(&rules);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!check(&[json!({"record": "a:b", "expr": "sum by (a (b)"})]).status.success(), "the test can fail");
+}
