@@ -18,6 +18,7 @@ mod init;
 mod install;
 mod lint;
 mod ls;
+mod man;
 mod once;
 mod output;
 mod plan;
@@ -98,6 +99,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Verb::Schema(args) => schema::schema(&args),
         Verb::Completions(args) => completions::completions(&args),
         Verb::Install(args) => install::install(&args),
+        Verb::Man(args) => man::man(&args),
         Verb::Demo(args) => demo::demo(&args),
         Verb::Generate(args) => generate::generate(&args),
     }

@@ -201,3 +201,16 @@ fn watch_tells_what_changes() {
         told.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON")["objects"].clone()).collect();
     assert_eq!((objects.first(), objects.last()), (Some(&json!(3)), Some(&json!(4))), "{told}");
 }
+
+#[test]
+fn every_verb_has_a_manual_page() {
+    let redis = Redis::start();
+    let ext = Ext::new(&redis);
+    let program = ext.verb(&["man"]).expect(0).stdout;
+    assert!(program.contains(".TH ralphext 1") && program.contains("approve\\-shrink"), "{program}");
+    for verb in ["run", "get", "approve-shrink", "ui"] {
+        let page = ext.verb(&["man", verb]).expect(0).stdout;
+        assert!(page.contains(&format!(".TH ralphext-{verb} 1")) && page.contains(".SH OPTIONS"), "{page}");
+    }
+    ext.verb(&["man", "nonsense"]).expect(2).says(&["nonsense"]);
+}

@@ -144,6 +144,8 @@ pub enum Verb {
     Schema(Schema),
     /// Print completions for a shell
     Completions(Completions),
+    /// Print a manual page
+    Man(Man),
     /// Put a copy of this program elsewhere, from an image that has nothing else
     Install(Install),
     /// Show everything on a private Redis with real extensions
@@ -355,6 +357,13 @@ pub struct Install {
     /// Where: a file, or a directory in which it is called `ralphext`
     #[arg(value_name = "PATH")]
     pub to: PathBuf,
+}
+
+/// See [`Verb::Man`].
+#[derive(Debug, Args)]
+pub struct Man {
+    /// The verb that it is about; without it, the program
+    pub verb: Option<String>,
 }
 
 /// See [`Verb::Demo`].

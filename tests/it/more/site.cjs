@@ -29,7 +29,11 @@ const SIZES = [["narrow", 360, 740], ["wide", 1440, 900]];
         const heard = [
           ["console", (message) => { if (["error", "warning"].includes(message.type())) problems.push(`${where}: console: ${message.text()}`); }],
           ["pageerror", (error) => problems.push(`${where}: ${error}`)],
-          ["requestfailed", (request) => problems.push(`${where}: ${request.url()}: ${request.failure().errorText}`)],
+          ["requestfailed", (request) => {
+            // The page before was left, and its stream with it.
+            const isLeft = request.resourceType() === "eventsource" && request.failure().errorText === "net::ERR_ABORTED";
+            if (!isLeft) problems.push(`${where}: ${request.url()}: ${request.failure().errorText}`);
+          }],
           ["response", (response) => { if (response.status() >= 400) problems.push(`${where}: ${response.status()} ${response.url()}`); }],
         ];
         for (const [event, hear] of heard) page.on(event, hear);

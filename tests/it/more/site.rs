@@ -59,7 +59,7 @@ fn every_page_is_sound_in_two_sizes_and_two_themes() {
     let redis = Redis::start();
     let ext = Ext::brisk(&redis).set("admin.page_listen", "127.0.0.1:0").unset("service");
     let ext = ext.set("service.name", "hwinfo").set("service.title", "Hardware facts");
-    let ext = ext.set("service.description", "What the machines say of themselves");
+    let ext = ext.set("service.description", "What the machines say of themselves").set("source.interval", "1m");
     let mut all = mixed();
     ext.source(&all);
     let (mut sidecar, port) = on_loopback(&ext);
