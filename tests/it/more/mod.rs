@@ -15,10 +15,10 @@ mod image;
 mod reader;
 /// What `init` makes, seen by others' tools.
 mod scaffold;
-/// The page for operators in a real browser.
-mod site;
 /// The push API by a tester of others'.
 mod schemathesis;
+/// The page for operators in a real browser.
+mod site;
 /// PostgreSQL and MariaDB as sources.
 mod sql;
 
