@@ -42,6 +42,9 @@ pub struct Tally {
     pub items: u64,
     /// Items that came of them on their way, beside the one that each was.
     pub split: u64,
+    /// Who sent them has been told something else than what would come of those that are not handled yet: they are dropped, as
+    /// they would come over what was said since.
+    pub is_abandoned: bool,
     /// The stretch of work in which the first of them was; what was handled in another one is not known to be in Redis.
     pub stretch: Option<u64>,
 }

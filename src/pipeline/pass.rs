@@ -204,6 +204,8 @@ impl Engine {
 
     pub(super) async fn take(&mut self, item: Fetched, progress: Option<&Progress>) {
         match item {
+            // Of several inputs, it is in the spool already, and what is told of it is from there.
+            Fetched::Asked(_, tally) if self.inputs.is_none() && tally.lock().is_abandoned => {}
             Fetched::Asked(item, tally) => self.take_asked(*item, &tally).await,
             Fetched::Confirm(confirm) => self.confirm_later(confirm),
             Fetched::Vanishing(asked) => self.judge_input(asked).await,

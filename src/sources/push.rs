@@ -83,6 +83,8 @@ pub struct Feed {
     sent: u64,
     /// Held by a snapshot that has not come to its end.
     snapshot: Option<OwnedSemaphorePermit>,
+    /// Changes whose answer has not come.
+    is_open: bool,
 }
 
 impl Inbox {
@@ -94,7 +96,7 @@ impl Inbox {
     /// Begins a request of changes; `origin` names it in logs.
     pub fn changes(&self, origin: &str) -> Feed {
         let cutter = Cutter::new(Arc::from(origin), self.max_line, Forms::Lines);
-        Feed { tx: self.tx.clone(), cutter, tally: SharedTally::default(), sent: 0, snapshot: None }
+        Feed { tx: self.tx.clone(), cutter, tally: SharedTally::default(), sent: 0, snapshot: None, is_open: true }
     }
 
     /// Begins a snapshot; none while another one is under way.
@@ -105,6 +107,7 @@ impl Inbox {
         let Ok(permit) = self.snapshot.clone().try_acquire_owned() else { return Ok(None) };
         let mut feed = self.changes(origin);
         feed.snapshot = Some(permit);
+        feed.is_open = false;
         feed.tally.lock().is_snapshot = true;
         feed.push(b"{\"begin\":true}\n").await?;
         // Changes that come from now on are part of it.
@@ -146,6 +149,7 @@ impl Feed {
             self.tx.send(Fetched::BrokenOff).await.map_err(|_| Unconfirmed)?;
         }
         self.snapshot = None;
+        self.is_open = false;
         Ok(answer)
     }
 
@@ -161,8 +165,12 @@ impl Feed {
 
 impl Drop for Feed {
     /// A snapshot that broke off, whatever the reason: what came of it in whole lines is taken, and it must not go on in the
-    /// next request's records.
+    /// next request's records. Of changes that nobody waits for any more, those that are still on their way are dropped: the
+    /// spool has them, or their sender was told that nobody knows.
     fn drop(&mut self) {
+        if self.is_open {
+            self.tally.lock().is_abandoned = true;
+        }
         if let Some(permit) = self.snapshot.take() {
             self.cutter.flush();
             let left: Vec<Fetched> = std::iter::from_fn(|| self.cutter.pop()).collect();

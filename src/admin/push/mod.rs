@@ -119,7 +119,9 @@ impl Push {
             }
             feed.finish().await
         };
-        match timeout(PATIENCE, done).await.unwrap_or(Err(Unconfirmed)) {
+        // From here on nothing of it is on its way any more that was not taken: it would come over what is kept later.
+        let done = timeout(PATIENCE, done).await.unwrap_or(Err(Unconfirmed));
+        match done {
             Ok(answer) => answered(&answer),
             Err(Unconfirmed) => self.keep(records),
         }

@@ -75,10 +75,7 @@ impl Desk {
         self.inputs[at].settled.clone()
     }
 
-    /// Goes on from what the spool has.
-    ///
-    /// # Errors
-    /// When there is no spool.
+    /// Goes on from what the spool has; an error where there is none.
     pub(super) fn begin(&mut self) -> Result<(), SourceError> {
         let board = self.board.clone();
         with(&board, |spool| {
@@ -145,6 +142,7 @@ impl Desk {
     pub(super) async fn take(&mut self, at: usize, news: News, sink: &Sink) -> Result<(), SourceError> {
         match news {
             News::Begins => self.inputs[at].begin(),
+            News::Item(Fetched::Asked(_, tally)) if tally.lock().is_abandoned => {}
             News::Item(Fetched::Asked(item, tally)) => self.asked(at, *item, tally, sink).await?,
             News::Item(Fetched::Confirm(confirm)) => sink.send(Fetched::Confirm(confirm)).await?,
             News::Item(item) => {

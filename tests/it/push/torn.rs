@@ -6,7 +6,7 @@ use std::{thread, time::Duration};
 use serde_json::json;
 
 use super::{pushing, snapshot, started};
-use crate::harness::{Peak, Pusher, Redis, eventually, ndjson, records};
+use crate::harness::{Peak, Pusher, Redis, always, eventually, ndjson, records};
 
 /// Heads and beginnings of bodies, each torn off at some byte; no more of them comes.
 fn torn_requests() -> Vec<Vec<u8>> {
@@ -130,5 +130,36 @@ fn what_only_the_spool_took_while_redis_was_slow_comes_there_without_a_restart()
     assert!(statuses.contains(&202), "it was not slow: {statuses:?}");
     redis.resume();
     eventually("all of it is there", || redis.count("hwinfo") == 60);
+    sidecar.stop().expect(0);
+}
+
+#[test]
+fn what_waited_on_its_way_does_not_come_over_what_the_spool_took_later() {
+    let redis = Redis::start();
+    let (ext, pusher) = pushing(&redis);
+    let ext = ext.set("source.spool", "spool").set("redis.timeout", "120s").set("redis.connect_timeout", "120s");
+    let ext = ext.set("writer.lease", "180s").set("writer.heartbeat", "60s");
+    let sidecar = started(&ext, &pusher);
+    redis.pause();
+    // The first round fills every queue, and is answered out of the spool; so is the second, which finds no room in them.
+    for letter in ["x", "y"] {
+        let asked: Vec<_> = (1..=60)
+            .map(|id: u64| {
+                let pusher: Pusher = pusher.clone();
+                thread::spawn(move || pusher.put(&id.to_string(), &json!(letter.repeat(200_000 + id as usize))).status)
+            })
+            .collect();
+        let statuses: Vec<u16> = asked.into_iter().map(|asked| asked.join().expect("an answer")).collect();
+        assert!(statuses.iter().filter(|status| **status == 202).count() > 50, "{letter}: {statuses:?}");
+    }
+    redis.resume();
+    eventually("all of the second round is there", || {
+        let objects = redis.objects("hwinfo");
+        objects.len() == 60 && objects.into_values().all(|o| o.content().as_str().is_some_and(|t| t.starts_with('y')))
+    });
+    // And stays.
+    always("nothing of the first round comes over it", Duration::from_secs(2), || {
+        redis.objects("hwinfo").into_values().all(|o| o.content().as_str().is_some_and(|t| t.starts_with('y')))
+    });
     sidecar.stop().expect(0);
 }
