@@ -2,8 +2,9 @@
 
 from django.http import HttpResponse
 
-from .contract import Refused
-from .sections import Section
+from .contract import JSON, Refused
+
+ENDINGS = {"application/pdf": ".pdf", JSON: ".json", "text/csv": ".csv", "image/png": ".png"}
 
 
 def download(page, service):
@@ -16,7 +17,7 @@ def download(page, service):
         except Refused:
             return None
         response = HttpResponse(body, content_type="application/octet-stream")
-        name = Section(entry, page.now).file_name
+        name = service + ENDINGS.get(entry.envelope.content_type, ".bin")
         if entry.envelope.content_type == "application/pdf":
             response["Content-Type"] = "application/pdf"
         response["Content-Disposition"] = 'attachment; filename="%s"' % name

@@ -45,12 +45,6 @@ class Section:
         self.is_current = not any(note["status"] for note in self.notes)
         self.kind, self.body = drawn(envelope)
 
-    @property
-    def file_name(self):
-        """What a download is called."""
-        end = {"application/pdf": ".pdf", JSON: ".json", "text/csv": ".csv", "image/png": ".png"}
-        return self.service + end.get(self.content_type, ".bin")
-
 
 def sections(page, hidden=()):
     """The sections of a page, by title."""

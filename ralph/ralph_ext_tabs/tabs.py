@@ -35,12 +35,10 @@ class ExtensionsMixin:
 
     def extensions(self):
         """What is known of the object."""
-        own = conf.get("TABS")
-        from . import page
-
+        found = object_id(self.object)
         if self.service is not None:
-            return page(object_id(self.object), [self.service]), ()
-        return page(object_id(self.object)), set(own) | set(conf.get("HIDE"))
+            return conf.reader().page(found, [self.service]), ()
+        return conf.reader().page(found), set(conf.get("TABS")) | set(conf.get("HIDE"))
 
     def get(self, request, *args, **kwargs):
         """The tab, or one extension's content as a file."""

@@ -45,6 +45,21 @@ fn refer(schema: &mut Value) {
     }
 }
 
+/// What every operation at `path` has in common.
+pub(super) fn path_item(path: &str) -> Value {
+    if !path.contains("{id}") {
+        return json!({});
+    }
+    json!({ "parameters": [{
+        "name": "id",
+        "in": "path",
+        "required": true,
+        "description": "The object: a Ralph primary key (`4711`), or `<app_label>.<model>.<pk>` (`data_center.rack.12`).",
+        "schema": { "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$" },
+        "example": "4711"
+    }] })
+}
+
 pub(super) fn failure(means: &str, sample: &Refused) -> Value {
     answer(means, "Failure", sample.shown())
 }

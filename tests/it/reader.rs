@@ -58,3 +58,16 @@ fn what_is_made_is_committed() {
         assert!(at(file) == before, "ralph/{file} is not what its script makes: commit what it made");
     }
 }
+
+/// The kit is a package of its own, so its style is a copy: from the first class on it is the one that the sidecar's pages have.
+#[test]
+fn both_styles_draw_cards_alike() {
+    let rules = |path: &str, only_here: &[&str]| -> Vec<String> {
+        let text = fs::read_to_string(repository().join(path)).expect(path);
+        let lines = text.lines().skip_while(|line| !line.starts_with(".ralphext-ok {"));
+        lines.filter(|line| only_here.iter().all(|own| !line.starts_with(own))).map(str::to_owned).collect()
+    };
+    let own = rules("src/page/style.css", &[".ralphext-about", ".ralphext-frame"]);
+    assert!(own.len() > 40);
+    assert_eq!(rules("ralph/ralph_ext_tabs/static/ralph_ext_tabs/tabs.css", &[".ralphext-frame"]), own);
+}

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::admin::{
     guard::PAGE_HINT,
-    openapi::{answer, failure, generator, schema, take_in},
+    openapi::{answer, failure, generator, path_item, schema, take_in},
     refused::{Failure, Refused},
     view::Untold,
 };
@@ -65,20 +65,6 @@ pub fn api_openapi() -> Value {
             }
         }
     })
-}
-
-fn path_item(path: &str) -> Value {
-    if !path.contains("{id}") {
-        return json!({});
-    }
-    json!({ "parameters": [{
-        "name": "id",
-        "in": "path",
-        "required": true,
-        "description": "The object: a Ralph primary key (`4711`), or `<app_label>.<model>.<pk>` (`data_center.rack.12`).",
-        "schema": { "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$" },
-        "example": "4711"
-    }] })
 }
 
 fn described(operation: &Operation) -> Value {

@@ -3,7 +3,8 @@
 use std::{
     collections::BTreeMap,
     io::{BufRead, BufReader, Read, Write},
-    process::{Command, Stdio},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
 };
 
 use ralphext::{
@@ -23,7 +24,7 @@ pub(super) fn browse(jobs: &[Value]) -> BTreeMap<String, Value> {
 }
 
 /// A browser at work.
-struct Browser(std::process::Child);
+struct Browser(Child);
 
 impl Browser {
     fn output(&mut self) -> String {
@@ -46,22 +47,31 @@ impl Drop for Browser {
 }
 
 fn start(jobs: &[Value]) -> Browser {
-    let script = repository().join("scripts/browser.sh");
-    let found = Command::new(script).output().expect("scripts/browser.sh runs");
+    let (dir, chromium) = browser();
+    Browser(node("browser.cjs", &dir, &json!({"chromium": chromium, "jobs": jobs})))
+}
+
+/// Where Playwright and others of npm stand, and the browser; installed where they are missing.
+pub(super) fn browser() -> (PathBuf, String) {
+    let found = Command::new(repository().join("scripts/browser.sh")).output().expect("scripts/browser.sh runs");
     assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
     let found = String::from_utf8(found.stdout).expect("paths");
     let (dir, chromium) = found.trim().split_once('\n').expect("two lines");
+    (PathBuf::from(dir), chromium.to_owned())
+}
+
+/// A script of this directory, at work on `input`.
+pub(super) fn node(script: &str, dir: &Path, input: &Value) -> Child {
     let mut child = Command::new("node")
-        .arg(repository().join("tests/it/more/browser.cjs"))
+        .arg(repository().join("tests/it/more").join(script))
         .env("BROWSER_DIR", dir)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .expect("node");
-    let input = json!({"chromium": chromium, "jobs": jobs}).to_string();
-    child.stdin.take().expect("its input").write_all(input.as_bytes()).expect("it reads");
-    Browser(child)
+    child.stdin.take().expect("its input").write_all(input.to_string().as_bytes()).expect("it reads");
+    child
 }
 
 fn page(body: &str) -> String {

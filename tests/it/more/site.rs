@@ -1,14 +1,13 @@
 //! The operators' page in a real browser, on a live sidecar with a hundred thousand objects.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
-    path::PathBuf,
-    process::{Command, Stdio},
+    io::{BufRead, BufReader, Read},
     time::Instant,
 };
 
 use serde_json::{Value, json};
 
+use super::browser::{browser, node};
 use crate::{
     api::strangers::on_loopback,
     harness::{Ext, Redis, records, repository, talk},
@@ -28,14 +27,6 @@ fn mixed() -> Vec<Value> {
     all[1] = json!({"id": 2, "content_type": "html", "content": "<h2>Rack</h2><p>Row <b>3</b></p><script>alert(1)</script>"});
     all[2] = json!({"id": 3, "content": {"note": "<script>alert(1)</script>\u{202e}gnp.exe\u{200b}"}});
     all
-}
-
-fn browser() -> (PathBuf, String) {
-    let found = Command::new(repository().join("scripts/browser.sh")).output().expect("scripts/browser.sh runs");
-    assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
-    let found = String::from_utf8(found.stdout).expect("paths");
-    let (dir, chromium) = found.trim().split_once('\n').expect("two lines");
-    (dir.into(), chromium.to_owned())
 }
 
 /// Ms that the server takes for a page, in the middle of many.
@@ -81,15 +72,7 @@ fn every_page_is_sound_in_two_sizes_and_two_themes() {
         "search": {"path": "/s/hwinfo", "text": "77777"},
         "live": {"path": "/s/hwinfo/live"},
     });
-    let mut child = Command::new("node")
-        .arg(repository().join("tests/it/more/site.cjs"))
-        .env("BROWSER_DIR", dir)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("node");
-    child.stdin.take().expect("its input").write_all(input.to_string().as_bytes()).expect("it reads");
+    let mut child = node("site.cjs", &dir, &input);
     let mut said = Vec::new();
     for line in BufReader::new(child.stderr.take().expect("its errors")).lines().map_while(Result::ok) {
         if line == "LISTENING" {
