@@ -212,6 +212,7 @@ impl Http {
         let (validators, url) = (Validators::of(&answer), answer.url().clone());
         let origin: Arc<str> = Arc::from(pages.origin(&url));
         let link = paging::next_link(answer.headers());
+        let is_alone = pages.is_alone(link.is_some());
         let mut cutter = Cutter::new(origin.clone(), self.max_line, self.forms.clone());
         let mut body = self.body.hasher();
         let read = loop {
@@ -220,7 +221,7 @@ impl Http {
                     body.update(&chunk);
                     cutter.room().extend_from_slice(&chunk);
                     cutter.advance();
-                    hand_on(&mut cutter, pages, sink).await?;
+                    hand_on(&mut cutter, pages, is_alone, sink).await?;
                 }
                 Ok(None) => break Ok(()),
                 Err(e) => break Err(failed(e)),
@@ -229,11 +230,11 @@ impl Http {
         if let Err(e) = read {
             // Whole records count, as a delta; one that broke off does not.
             cutter.flush();
-            hand_on(&mut cutter, pages, sink).await?;
+            hand_on(&mut cutter, pages, is_alone, sink).await?;
             return Err(e);
         }
         let finished = cutter.finish();
-        hand_on(&mut cutter, pages, sink).await?;
+        hand_on(&mut cutter, pages, is_alone, sink).await?;
         if !finished? && !pages.may_be_empty() {
             return Err(SourceError::Nothing {
                 origin: origin.to_string(),
@@ -251,10 +252,10 @@ fn is_page(kind: &str) -> bool {
     kind == "text/html" || kind == "application/xhtml+xml"
 }
 
-/// Sends what is ready, after `pages` looked at it.
-async fn hand_on(cutter: &mut Cutter, pages: &mut Pages, sink: &Sink) -> Result<(), SourceError> {
+/// Sends what is ready, after `pages` looked at it, unless it `is_alone`.
+async fn hand_on(cutter: &mut Cutter, pages: &mut Pages, is_alone: bool, sink: &Sink) -> Result<(), SourceError> {
     while let Some(item) = cutter.pop() {
-        if let Fetched::Block { block, .. } = &item {
+        if let (Fetched::Block { block, .. }, false) = (&item, is_alone) {
             block.records.iter().for_each(|span| pages.saw(&block.data[span.range()]));
         }
         sink.send(item).await?;

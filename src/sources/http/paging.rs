@@ -84,6 +84,11 @@ impl Pages {
         }
     }
 
+    /// Whether it is known before its records come that the page, with or without a link to a next one, is the only one.
+    pub(super) fn is_alone(&self, has_link: bool) -> bool {
+        self.paging == Paging::None || (self.paging == Paging::Link && self.pages == 0 && !has_link)
+    }
+
     /// Whether an empty page is the end, and no answer that went missing.
     pub(super) fn may_be_empty(&self) -> bool {
         self.pages > 0 && self.paging == Paging::Offset
@@ -93,9 +98,6 @@ impl Pages {
     /// by side are compared, so that this holds two pages of hashes, and an object that has two equal records far from each
     /// other is none of its business.
     pub(super) fn saw(&mut self, record: &[u8]) {
-        if self.paging == Paging::None {
-            return;
-        }
         let hash = xxhash_rust::xxh3::xxh3_64(record);
         if self.before.contains(&hash) {
             self.shift.get_or_insert_with(|| format!("a record of page {} comes again on the next", self.pages));
