@@ -38,7 +38,11 @@ enum Inventory {
 pub fn check(globals: &Globals, args: &Check) -> Result<Exit, Failure> {
     let mut all = target::services(globals)?;
     if let Some(schedule) = &args.schedule {
-        all.iter().try_for_each(|settings| outlasts(settings, schedule))?;
+        for settings in &all {
+            let usage =
+                |(message, hint)| Failure::new(Exit::Usage, format!("service {}: {message}", settings.name()), hint);
+            outlasts(settings, schedule).map_err(usage)?;
+        }
         target::with_source(&mut all, None, false, true)?;
     }
     let mut checked = Vec::new();
@@ -86,20 +90,19 @@ fn inventory(settings: &Settings) -> Result<Inventory, Failure> {
     }
 }
 
-/// Between two runs of `once` nobody renews: with less than two pauses, one run that fails empties every tab.
-fn outlasts(settings: &Settings, schedule: &Crontab) -> Result<(), Failure> {
+/// Between two runs of `once` nobody renews: with less than two pauses, one run that fails empties every tab. Else what is
+/// wrong, and a hint.
+pub(super) fn outlasts(settings: &Settings, schedule: &Crontab) -> Result<(), (String, String)> {
     let (ttl, least) = (settings.content.ttl, schedule.longest_pause * 2);
     if *ttl >= least {
         return Ok(());
     }
     let message = format!(
-        "service {}: content.ttl = {ttl} does not outlast one failed run on the schedule {:?}, whose longest pause is {}",
-        settings.name(),
+        "content.ttl = {ttl} does not outlast one failed run on the schedule {:?}, whose longest pause is {}",
         schedule.text,
         HumanDuration(schedule.longest_pause)
     );
-    let hint = format!("set content.ttl to {} or more, or let it run more often", HumanDuration(least));
-    Err(Failure::new(Exit::Usage, message, hint))
+    Err((message, format!("set content.ttl to {} or more, or let it run more often", HumanDuration(least))))
 }
 
 fn show(checked: &Checked) {

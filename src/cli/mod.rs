@@ -95,7 +95,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Verb::Verify(args) => verify::verify(&globals, &args),
         Verb::ApproveShrink(args) => approve::approve_shrink(&globals, &args),
         Verb::Acl(args) => acl::acl(&globals, &args),
-        Verb::Doctor => doctor::doctor(&globals),
+        Verb::Doctor(args) => doctor::doctor(&globals, &args),
         Verb::Schema(args) => schema::schema(&args),
         Verb::Completions(args) => completions::completions(&args),
         Verb::Install(args) => install::install(&args),

@@ -57,9 +57,17 @@ pub struct Preview {
     pub total: u64,
     /// How many of them are refused.
     pub refused: u64,
+    /// How many of those are whole, and about no object of the inventory.
+    #[serde(skip_serializing_if = "is_none")]
+    pub unmatched: u64,
     /// Why the source failed, with its hint.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Fetches once and keeps the first `limit` records; a stream is stopped after them.
@@ -145,6 +153,7 @@ impl Viewer {
             }
             Fetched::Broken { place, id, fault } => self.keep(refused(&place, id, &fault)),
             Fetched::Unmatched(unmatched) => {
+                self.out.unmatched += 1;
                 let reason = format!("{} is about no object: {}", unmatched.matching, unmatched.why);
                 self.keep(refused(&unmatched.place, None, &Fault::new(FaultKind::Unresolved, reason)));
             }

@@ -46,6 +46,7 @@ pub use error::SourceError;
 pub use events::Events;
 pub use push::{Feed, Inbox, Push, Unconfirmed, push};
 pub use sink::Sink;
+pub use spawn_error::foresee;
 pub use watch::Watch;
 
 use crate::{

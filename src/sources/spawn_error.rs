@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::SourceError;
+use crate::settings;
 
 /// What the kernel says in one word for half a dozen causes, told apart.
 pub(super) fn explain(program: &str, command: &str, path: Option<&OsString>, error: io::Error) -> SourceError {
@@ -57,6 +58,24 @@ pub(super) fn explain(program: &str, command: &str, path: Option<&OsString>, err
         _ => (error.to_string(), "try it by hand as the same user".to_owned()),
     };
     SourceError::Spawn { command: command.to_owned(), cause, hint }
+}
+
+/// Whether the command of `settings` could be started, as far as its file tells; nothing is started.
+///
+/// # Errors
+/// [`SourceError::Spawn`], as starting it would fail.
+pub fn foresee(settings: &settings::Source) -> Result<(), SourceError> {
+    let Some(program) = settings.command.first() else { return Ok(()) };
+    let path = settings.env.get("PATH").map(OsString::from).or_else(|| env::var_os("PATH"));
+    let refused = |kind: io::ErrorKind| Err(explain(program, program, path.as_ref(), io::Error::from(kind)));
+    let Some(file) = find(program, path.as_ref()) else { return refused(io::ErrorKind::NotFound) };
+    if file.is_dir() || rustix::fs::access(&file, rustix::fs::Access::EXEC_OK).is_err() {
+        return refused(io::ErrorKind::PermissionDenied);
+    }
+    match interpreter(&file) {
+        Some(name) if !Path::new(&name).exists() => refused(io::ErrorKind::NotFound),
+        _ => Ok(()),
+    }
 }
 
 /// The file that `program` names, as the kernel or PATH would find it.

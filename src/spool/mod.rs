@@ -47,10 +47,35 @@ impl SpoolError {
         self.is_in_use
     }
 
+    /// What is wrong, without where.
+    pub fn cause(&self) -> &str {
+        &self.cause
+    }
+
     /// What a user can do.
     pub fn hint(&self) -> &'static str {
         "source.spool has to be a directory on a local disk that this process alone writes to, with room to spare"
     }
+}
+
+/// Whether a spool could be kept in `folder`, and how many bytes are free there; nothing is created.
+///
+/// # Errors
+/// When neither it nor what it would be created in can be written to.
+pub fn look(folder: &Path) -> Result<u64, SpoolError> {
+    use rustix::fs::{Access, access, statvfs};
+    let failed = |cause: String| SpoolError { path: folder.to_owned(), cause, is_in_use: false };
+    let is_there = |path: &&Path| path.symlink_metadata().is_ok();
+    let found = folder.ancestors().find(is_there).filter(|path| !path.as_os_str().is_empty());
+    let found = found.unwrap_or_else(|| Path::new("."));
+    let shown = found.display();
+    if !found.is_dir() {
+        return Err(failed(format!("{shown} is no directory")));
+    }
+    access(found, Access::WRITE_OK | Access::EXEC_OK)
+        .map_err(|e| failed(format!("{shown} cannot be written to: {}", std::io::Error::from(e))))?;
+    let disk = statvfs(found).map_err(|e| failed(format!("{shown}: {}", std::io::Error::from(e))))?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 /// One change: an object's id, and its record; none removes it.

@@ -159,11 +159,13 @@ impl Connection {
         match self.stream.peek() {
             Ok(Some(TLS_ALERT)) => {
                 return Err(StoreError::new(FailureClass::Settings, &address, "it speaks TLS")
-                    .hinting("write rediss:// in redis.url"));
+                    .hinting("write rediss:// in redis.url")
+                    .in_layer("tls"));
             }
             Err(e) if self.is_new && matches!(e.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) => {
                 return Err(StoreError::new(FailureClass::Unreachable, &address, "it closed the connection at once")
-                    .hinting("is it a TLS port? Then write rediss:// in redis.url; else see the server's log"));
+                    .hinting("is it a TLS port? Then write rediss:// in redis.url; else see the server's log")
+                    .in_layer("tls"));
             }
             // Whatever else is wrong shows when it is read.
             _ => {}

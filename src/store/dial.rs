@@ -45,7 +45,7 @@ impl fmt::Display for Place {
 
 /// Connects to `place`, with a TLS handshake where `tls` is given.
 pub(super) fn dial(place: &Place, tls: Option<&Tls>, deadline: Instant) -> Result<Stream, StoreError> {
-    let failed = |e: io::Error| StoreError::from_io(&place.to_string(), &e);
+    let failed = |e: io::Error| explain(place, &e);
     let (host, socket) = match place {
         Place::Tcp(host, port) => (host.as_str(), Socket::Tcp(tcp(host, *port, deadline).map_err(failed)?)),
         Place::Unix(path) => ("localhost", Socket::Unix(unix(path, deadline).map_err(failed)?)),
@@ -53,7 +53,21 @@ pub(super) fn dial(place: &Place, tls: Option<&Tls>, deadline: Instant) -> Resul
     let timed = Timed::new(socket, deadline);
     match tls {
         None => Ok(Stream::plain(timed)),
-        Some(tls) => handshake(place, tls, host, timed),
+        Some(tls) => handshake(place, tls, host, timed).map_err(|e| e.in_layer("tls")),
+    }
+}
+
+/// Why nothing was reached at `place`: what is not found is a name, or a socket.
+fn explain(place: &Place, error: &io::Error) -> StoreError {
+    let failed = StoreError::from_io(&place.to_string(), error);
+    match (error.kind(), place) {
+        (ErrorKind::NotFound, Place::Tcp(..)) => failed.in_layer("dns").hinting(
+            "does redis.url name its host, and can this machine look names up (/etc/resolv.conf, search domains)",
+        ),
+        (ErrorKind::NotFound, Place::Unix(_)) => {
+            failed.hinting("is the server running with this `unixsocket`, and is its directory mounted here")
+        }
+        _ => failed,
     }
 }
 

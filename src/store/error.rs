@@ -83,17 +83,23 @@ pub struct StoreError {
     address: String,
     cause: String,
     hint: Option<&'static str>,
+    layer: Option<&'static str>,
 }
 
 impl StoreError {
     /// An error at `address` (never a URL with a password in it).
     pub fn new(class: FailureClass, address: &str, cause: impl Into<String>) -> Self {
-        Self { class, address: address.to_owned(), cause: cause.into(), hint: None }
+        Self { class, address: address.to_owned(), cause: cause.into(), hint: None, layer: None }
     }
 
     /// The same with a hint of its own in place of its class's.
     pub(super) fn hinting(self, hint: &'static str) -> Self {
         Self { hint: Some(hint), ..self }
+    }
+
+    /// The same, of this part of the way: see [`StoreError::layer`].
+    pub(super) fn in_layer(self, layer: &'static str) -> Self {
+        Self { layer: Some(layer), ..self }
     }
 
     /// The same at another address.
@@ -150,6 +156,18 @@ impl StoreError {
         self.hint.unwrap_or_else(|| self.class.hint())
     }
 
+    /// The part of the way to Redis that it is about, lowest first: `dns`, `connection`, `tls`, `sentinels`, `login`, `rights`,
+    /// `server`; `settings` where it is none of them.
+    pub fn layer(&self) -> &'static str {
+        self.layer.unwrap_or(match self.class {
+            FailureClass::Unreachable | FailureClass::TimedOut => "connection",
+            FailureClass::Credentials => "login",
+            FailureClass::Permission => "rights",
+            FailureClass::Settings => "settings",
+            _ => "server",
+        })
+    }
+
     /// Whether it has a hint of its own.
     pub(super) fn has_own_hint(&self) -> bool {
         self.hint.is_some()
@@ -168,7 +186,9 @@ impl FailureClass {
             Self::TimedOut => {
                 "the server is overloaded, stopped or cut off; redis.connect_timeout and redis.timeout bound the wait"
             }
-            Self::Credentials => "set redis.username and redis.password (or redis.password_file)",
+            Self::Credentials => {
+                "set redis.username and redis.password (or redis.password_file); was the password rotated"
+            }
             Self::Permission => {
                 "`ralphext acl` prints the user's rights; `ralphext check --connect` names what it lacks"
             }

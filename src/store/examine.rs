@@ -60,6 +60,8 @@ pub struct Examination {
     pub keys: Option<u64>,
     /// First parts of some names of keys that are not ours.
     pub strangers: Vec<String>,
+    /// Whether some of those are named as Django's cache names its own (`:1:views...`).
+    pub has_django_cache: bool,
     /// How long single answers took, shortest first.
     pub answers: Vec<Duration>,
     /// The keys under the prefix.
@@ -138,6 +140,7 @@ impl Examiner {
             None => self.ask("DBSIZE", &cmd("DBSIZE"))?,
         };
         let (user, rights) = self.user()?;
+        let (strangers, has_django_cache) = self.strangers()?;
         Ok(Examination {
             address: self.target.address(),
             transport: transport(&settings),
@@ -149,7 +152,8 @@ impl Examiner {
             events: if events { self.events()? } else { None },
             ahead_ms,
             keys,
-            strangers: self.strangers()?,
+            strangers,
+            has_django_cache,
             answers: self.answers(services)?,
             walk: self.walk(services)?,
             index: self.index()?,
@@ -218,24 +222,26 @@ impl Examiner {
         Ok(walk.map(|mut walk| walk.services.remove(service.as_str()).unwrap_or_default()))
     }
 
-    /// Whose the other keys may be: what stands before the first `:` in some of their names.
-    fn strangers(&mut self) -> Result<Vec<String>, StoreError> {
+    /// Whose the other keys may be: what stands before the first `:` in some of their names; and whether some are of Django's
+    /// cache.
+    fn strangers(&mut self) -> Result<(Vec<String>, bool), StoreError> {
         let scan = cmd("SCAN").arg(0).arg("COUNT").arg(SAMPLE).to_owned();
         let found: Option<(u64, Vec<Vec<u8>>)> = self.ask("SCAN", &scan)?;
         let ours = keys::index(&self.prefix);
-        let mut names: Vec<String> = Vec::new();
+        let (mut names, mut has_django_cache) = (Vec::<String>::new(), false);
         for key in found.map(|(_, keys)| keys).unwrap_or_default() {
             let text = String::from_utf8_lossy(&key);
             if text.starts_with(&ours) {
                 continue;
             }
+            has_django_cache |= is_of_django_cache(&text);
             let first: String = text.split(':').next().unwrap_or_default().chars().take(24).collect();
             let name = if text.contains(':') { format!("{first}:*") } else { first };
             if !names.contains(&name) && names.len() < 3 {
                 names.push(name);
             }
         }
-        Ok(names)
+        Ok((names, has_django_cache))
     }
 
     /// How long a `GET` takes, as a reader's would.
@@ -298,6 +304,12 @@ impl Examiner {
         }
         Ok(Some(Index::Entries(entries)))
     }
+}
+
+/// Whether a key is named as Django's cache framework does by itself: `KEY_PREFIX:VERSION:key`, and no prefix unless one is set.
+fn is_of_django_cache(key: &str) -> bool {
+    let version = key.strip_prefix(':').and_then(|rest| rest.split_once(':'));
+    version.is_some_and(|(version, _)| !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// How the server is reached. Behind sentinels it is another machine, as far as anybody knows.

@@ -38,7 +38,7 @@ pub use internal::Internal;
 pub use keys::Keys;
 pub use keyspace::{KeyspaceEvents, News};
 pub use observe::{KeyEvent, Observer, flush_all};
-pub use probe::{Probe, probe, refused_on_stream};
+pub use probe::{Probe, probe, refused_on_stream, refused_unexecuted};
 pub use reader::{Listed, Reader, Stored};
 pub use renew::{RenewBatch, Renewal};
 pub use rights::Rights;

@@ -109,6 +109,42 @@ fn refused(
     try_all(connection, target, needs.grants(), &Places::new(Keys::new(prefix, service), needs))
 }
 
+/// The rights that are refused to a service's user, found without anything being executed: a server judges rights when it
+/// queues a command, and this transaction is given up. What cannot stand in one (`EXEC`, `PSUBSCRIBE`) is not tried, nor is
+/// the stream of the source: see [`refused_on_stream`].
+///
+/// # Errors
+/// When the server fails.
+pub fn refused_unexecuted(target: &Target, settings: &Settings) -> Result<Vec<(&'static Grant, String)>, StoreError> {
+    let mut connection = target.open()?;
+    let needs = Needs::of(settings);
+    let places = Places::new(Keys::new(&settings.redis.prefix, settings.name()), &needs);
+    let mut refused = Vec::new();
+    // The list's order has commands before it.
+    let (begin, queued): (Vec<_>, Vec<_>) = needs.grants().partition(|grant| grant.command == "multi");
+    let queued = queued.into_iter().filter(|g| g.on != On::Stream && !matches!(g.command, "exec" | "psubscribe"));
+    for grant in begin.into_iter().chain(queued) {
+        let words = places.fill(grant);
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]);
+        let Err(e) = command.query::<redis::Value>(&mut connection) else { continue };
+        let failed = target.failed(&e);
+        match failed.class {
+            FailureClass::Permission => {
+                refused.push((grant, words[..words.len().min(2)].join(" ")));
+                if grant.command == "multi" {
+                    break;
+                }
+            }
+            FailureClass::Unreachable | FailureClass::TimedOut => return Err(failed),
+            // Full, a replica, or WATCH in a transaction: it was allowed.
+            _ => {}
+        }
+    }
+    // The connection ends here, and with it the transaction.
+    Ok(refused)
+}
+
 fn try_all(
     connection: &mut Connection,
     target: &Target,

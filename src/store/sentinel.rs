@@ -149,6 +149,8 @@ impl Poll {
             FailureClass::Server => "are these sentinels (port 26379), and not the servers themselves",
             _ => told.hint(),
         };
-        StoreError::new(told.class, address, format!("no sentinel names it: {}", causes.join("; "))).hinting(hint)
+        StoreError::new(told.class, address, format!("no sentinel names it: {}", causes.join("; ")))
+            .hinting(hint)
+            .in_layer("sentinels")
     }
 }

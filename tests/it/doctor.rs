@@ -1,5 +1,7 @@
 //! What `doctor` tells: each finding against a server that has it, and nothing changed by looking.
 
+mod causes;
+
 use std::collections::BTreeSet;
 
 use serde_json::Value;
@@ -9,9 +11,14 @@ use crate::harness::{Ext, Monitor, Outcome, PASSWORD, Redis, Running, eventually
 /// Runs it, with JSON; whether it is well and its exit code have to agree.
 #[track_caller]
 fn examine(ext: &Ext) -> Outcome {
-    let outcome = ext.verb(&["-o", "json", "doctor"]);
+    let outcome = examine_with(ext, &[]);
     assert_eq!(outcome.code, i32::from(outcome.json()["well"] == false), "{outcome}");
     outcome
+}
+
+#[track_caller]
+fn examine_with(ext: &Ext, flags: &[&str]) -> Outcome {
+    ext.verb(&[&["-o", "json", "doctor"], flags].concat())
 }
 
 /// The findings of one check, as `severity subject message hint`.
@@ -83,6 +90,9 @@ fn it_only_reads() {
             "time",
             "dbsize",
             "config|get",
+            // Open a transaction that is never executed.
+            "multi",
+            "watch",
         ];
         let reads: BTreeSet<String> = reads.map(str::to_owned).into();
         let used = monitor.commands(&redis);

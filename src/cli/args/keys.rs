@@ -4,7 +4,19 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::Crontab;
 use crate::settings::HumanDuration;
+
+/// See [`super::Verb::Doctor`].
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Do not ask the sources: where their programs, files or networks are not
+    #[arg(long)]
+    pub no_source: bool,
+    /// `once` runs on this schedule, as of a CronJob ("*/15 * * * *"): content.ttl has to outlast a run that fails
+    #[arg(long, value_name = "CRON")]
+    pub schedule: Option<Crontab>,
+}
 
 /// See [`super::Verb::Get`].
 #[derive(Debug, Args)]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use self::keys::{Diff, Get, Purge, Removal, Retire, Rm, Scan, Stats, Ui, Watch};
+pub use self::keys::{Diff, Doctor, Get, Purge, Removal, Retire, Rm, Scan, Stats, Ui, Watch};
 use super::crontab::Crontab;
 use crate::settings::LogFormat;
 
@@ -139,7 +139,7 @@ pub enum Verb {
     /// Print the least rights that a service needs in Redis, as an ACL SETUSER line
     Acl(Acl),
     /// Look at Redis and the configured services, and tell what is wrong or may become so; changes nothing
-    Doctor,
+    Doctor(Doctor),
     /// Print one of the published schemas
     Schema(Schema),
     /// Print completions for a shell

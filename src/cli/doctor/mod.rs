@@ -4,6 +4,7 @@
 mod finding;
 mod server;
 mod service;
+mod source;
 
 use std::collections::BTreeSet;
 
@@ -13,8 +14,8 @@ use serde::Serialize;
 use self::finding::{Finding, Findings, Severity};
 use super::{
     Exit, Failure,
-    args::{Globals, Output},
-    output,
+    args::{self, Globals, Output},
+    check, output,
     run::system,
     target,
 };
@@ -22,7 +23,7 @@ use crate::{
     app,
     identity::reach,
     settings::{self, Settings},
-    store::{Examiner, FailureClass, StoreError, Target, acl, refused_on_stream},
+    store::{Examiner, FailureClass, StoreError, Target, acl, refused_on_stream, refused_unexecuted},
 };
 
 /// Columns of a line of what is well.
@@ -36,7 +37,7 @@ struct Told {
 }
 
 /// Ends with 0 when nothing is serious, 1 when something is, 4 when a Redis fails.
-pub fn doctor(globals: &Globals) -> Result<Exit, Failure> {
+pub fn doctor(globals: &Globals, args: &args::Doctor) -> Result<Exit, Failure> {
     let (all, redis) = target::services_or_redis(globals)?;
     let mut findings = Vec::new();
     let mut failed = false;
@@ -48,7 +49,7 @@ pub fn doctor(globals: &Globals) -> Result<Exit, Failure> {
             Err(e) => {
                 failed = true;
                 let mut broken = Findings::about(address);
-                broken.serious("connection", e.cause(), e.hint());
+                broken.serious(e.layer(), e.cause(), e.hint());
                 findings.extend(broken.all);
             }
         }
@@ -60,6 +61,15 @@ pub fn doctor(globals: &Globals) -> Result<Exit, Failure> {
         let reached = app::block_on(reach(&settings.identity)).map_err(system)?;
         findings.extend(service::judge_inventory(settings, reached).all);
     }
+    for settings in &all {
+        findings.extend(source::judge(settings, !args.no_source)?.all);
+        if let Some(Err((message, hint))) = args.schedule.as_ref().map(|cron| check::outlasts(settings, cron)) {
+            let mut short = Findings::about(settings.name().as_str());
+            short.serious("schedule", message, hint);
+            findings.extend(short.all);
+        }
+    }
+    // What is equally bad stays as it was looked at: the lowest layer first.
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let well = findings.iter().all(|finding| finding.severity < Severity::Serious);
     match globals.output {
@@ -110,10 +120,11 @@ fn examine(
     let mut findings = server::judge(&found, wants_events).all;
     let configured: BTreeSet<&str> = all.iter().map(|s| s.name().as_str()).collect();
     findings.extend(service::judge_others(&found, &redis.prefix, &configured).all);
+    let user = found.user.as_str();
     for settings in same {
         let name = settings.name();
         let seen = found.walk.as_ref().map(|walk| walk.services.get(name.as_str()).cloned().unwrap_or_default());
-        findings.extend(or_refused(examiner.marks(name), settings, |marks| {
+        findings.extend(or_refused(examiner.marks(name), settings, user, |marks| {
             service::judge(settings, &marks, seen.as_ref(), target::now_ms()).all
         })?);
     }
@@ -122,7 +133,7 @@ fn examine(
         let mut own = Examiner::open(Target::new(&settings.redis)?, &redis.prefix)?;
         let seen = own.keys_of(settings.name())?;
         let (user, rights) = own.user()?;
-        findings.extend(or_refused(own.marks(settings.name()), settings, |marks| {
+        findings.extend(or_refused(own.marks(settings.name()), settings, &user, |marks| {
             let mut found = service::judge(settings, &marks, seen.as_ref(), target::now_ms());
             server::user(&mut found, &user, rights.as_ref());
             found.all
@@ -131,19 +142,21 @@ fn examine(
     Ok(findings)
 }
 
-/// What `judge` makes of an answer; a refusal is a finding too.
+/// What `judge` makes of an answer, and the rights that `user` lacks; a refusal of the service's keys is the one finding then.
 fn or_refused<T>(
     answer: Result<T, StoreError>,
     settings: &Settings,
+    user: &str,
     judge: impl FnOnce(T) -> Vec<Finding>,
 ) -> Result<Vec<Finding>, StoreError> {
     match answer {
-        Ok(answer) => Ok(judge(answer)),
-        Err(e) if e.class == FailureClass::Permission => {
-            let mut refused = Findings::about(settings.name().as_str());
-            refused.serious("access", format!("the user may not read the service's keys: {}", e.cause()), e.hint());
-            Ok(refused.all)
+        Ok(answer) => {
+            let mut findings =
+                service::judge_rights(settings, user, &refused_unexecuted(&Target::new(&settings.redis)?, settings)?);
+            findings.all.extend(judge(answer));
+            Ok(findings.all)
         }
+        Err(e) if e.class == FailureClass::Permission => Ok(service::no_access(settings, user, &e).all),
         Err(e) => Err(e),
     }
 }

@@ -241,6 +241,11 @@ fn sharing(f: &mut Findings, found: &Examination) {
     }
     let names = if found.strangers.is_empty() { String::new() } else { format!(" ({})", found.strangers.join(", ")) };
     let message = format!("database {} is shared{names}: {text}", found.database);
+    if found.has_django_cache {
+        let hint = "its cache.clear() is a FLUSHDB, which takes every tab with it: give one of both a database or a server of its \
+                    own";
+        return f.warn("sharing", format!("{message}; Django's cache is among them"), hint);
+    }
     let hint = "SCAN shows every user all names and passes over all keys; a server or database of its own is best, and \
                 what clears this one (FLUSHDB, as Django's cache does) clears the tabs";
     if took > LONG_WALK_MS {
@@ -291,6 +296,7 @@ mod tests {
             ahead_ms: Some(3),
             keys: Some(0),
             strangers: Vec::new(),
+            has_django_cache: false,
             answers: vec![Duration::from_micros(90); 7],
             walk: Some(Walk::default()),
             index: None,

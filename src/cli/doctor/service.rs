@@ -10,7 +10,10 @@ use crate::{
     identity::{IdentityError, Reachable},
     registry::{Descriptor, Mode, ServiceStatus},
     settings::Settings,
-    store::{Examination, Index, KeysOf, Marks, StoreError, acl::Grant},
+    store::{
+        Examination, Index, KeysOf, Marks, StoreError,
+        acl::{Grant, When},
+    },
 };
 
 /// An epoch or a version that is further ahead of the clock was not made by a clock.
@@ -124,6 +127,41 @@ fn keys(f: &mut Findings, settings: &Settings, of: &KeysOf) {
 
 fn base(settings: &Settings) -> String {
     format!("{}:v1:{}", settings.redis.prefix, settings.name())
+}
+
+/// Findings about the rights that the service's user lacks.
+pub(super) fn judge_rights(settings: &Settings, user: &str, refused: &[(&'static Grant, String)]) -> Findings {
+    let mut findings = Findings::about(settings.name().as_str());
+    let (optional, needed): (Vec<_>, Vec<_>) = refused.iter().partition(|(grant, _)| grant.when == When::Optional);
+    let hint = format!(
+        "`ralphext acl {}` prints the line of a user who may; `ralphext check --connect` tries each",
+        settings.name()
+    );
+    let name = |all: &[&(&Grant, String)]| all.iter().map(|(_, words)| words.as_str()).collect::<Vec<_>>().join(", ");
+    if !needed.is_empty() {
+        let message = format!("the user {} may not {}: it cannot write as it should", clip(user), name(&needed));
+        findings.serious("rights", message, hint.clone());
+    }
+    for (grant, words) in optional {
+        let message = format!("the user {} may not {words}, so this is left undone: {}", clip(user), grant.purpose);
+        findings.note("rights", message, hint.clone());
+    }
+    if refused.is_empty() {
+        findings.ok("rights", "all that are needed");
+    }
+    findings
+}
+
+/// The finding about a user who may not even read the service's keys: often another service's.
+pub(super) fn no_access(settings: &Settings, user: &str, refusal: &StoreError) -> Findings {
+    let mut findings = Findings::about(settings.name().as_str());
+    let message = format!("the user {} may not read {}: {}", clip(user), base(settings), refusal.cause());
+    let hint = format!(
+        "is redis.username the user of this service? `ralphext acl {}` prints the line of one",
+        settings.name()
+    );
+    findings.serious("access", message, hint);
+    findings
 }
 
 /// Findings about the stream that the source reads; `refused` are the rights that its reader lacks.
