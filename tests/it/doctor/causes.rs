@@ -22,8 +22,6 @@ type Prepared = Option<(Ext, Kept)>;
 struct Case {
     name: &'static str,
     prepare: fn() -> Prepared,
-    /// Flags of `doctor`.
-    flags: &'static [&'static str],
     severity: &'static str,
     check: &'static str,
     /// Words of the message, and of the hint.
@@ -35,7 +33,6 @@ const CASES: &[Case] = &[
     Case {
         name: "a host that does not exist",
         prepare: || Some((with_source(Ext::at("redis://no-such-host.invalid:6379/0").user("hwinfo")), vec![])),
-        flags: &[],
         severity: "serious",
         check: "dns",
         message: &["cannot look up no-such-host.invalid"],
@@ -44,7 +41,6 @@ const CASES: &[Case] = &[
     Case {
         name: "a port on which nothing listens",
         prepare: || Some((with_source(Ext::at(&Redis::nowhere()).user("hwinfo")), vec![])),
-        flags: &[],
         severity: "serious",
         check: "connection",
         message: &["refused"],
@@ -53,7 +49,6 @@ const CASES: &[Case] = &[
     Case {
         name: "a unix socket that is not there",
         prepare: || Some((with_source(Ext::at("unix:///run/no-such/redis.sock").user("hwinfo")), vec![])),
-        flags: &[],
         severity: "serious",
         check: "connection",
         message: &["No such file"],
@@ -67,7 +62,6 @@ const CASES: &[Case] = &[
             redis.pause();
             Some((ext, vec![Box::new(redis)]))
         },
-        flags: &[],
         severity: "serious",
         check: "connection",
         message: &["in time"],
@@ -81,7 +75,6 @@ const CASES: &[Case] = &[
             let ext = with_source(ext).set("redis.tls.ca", pki.ca().display().to_string());
             Some((ext, vec![Box::new(redis), Box::new(pki)]))
         },
-        flags: &[],
         severity: "serious",
         check: "tls",
         message: &["TLS"],
@@ -94,7 +87,6 @@ const CASES: &[Case] = &[
             let ext = with_source(Ext::at(&redis.tls_url().replace("rediss://", "redis://")).user("hwinfo"));
             Some((ext, vec![Box::new(redis), Box::new(pki)]))
         },
-        flags: &[],
         severity: "serious",
         check: "tls",
         message: &[],
@@ -107,7 +99,6 @@ const CASES: &[Case] = &[
             let ext = Ext::at(&redis.tls_url()).user("hwinfo").set("redis.tls.ca", other.ca().display().to_string());
             Some((with_source(ext), vec![Box::new(redis), Box::new(pki), Box::new(other)]))
         },
-        flags: &[],
         severity: "serious",
         check: "tls",
         message: &["not signed by an authority"],
@@ -116,7 +107,6 @@ const CASES: &[Case] = &[
     Case {
         name: "a wrong password",
         prepare: || with_redis(|_, ext| ext.set("redis.password", "yesterday's")),
-        flags: &[],
         severity: "serious",
         check: "login",
         message: &["WRONGPASS"],
@@ -129,7 +119,6 @@ const CASES: &[Case] = &[
             let ext = with_source(Ext::at(&redis.url()));
             Some((ext, vec![Box::new(redis)]))
         },
-        flags: &[],
         severity: "serious",
         check: "login",
         message: &["NOAUTH"],
@@ -138,7 +127,6 @@ const CASES: &[Case] = &[
     Case {
         name: "the user of another service",
         prepare: || with_redis(|_, ext| ext.user("tickets")),
-        flags: &[],
         severity: "serious",
         check: "access",
         message: &["ralphext-tickets may not read ralphext:v1:hwinfo"],
@@ -152,7 +140,6 @@ const CASES: &[Case] = &[
                 ext
             })
         },
-        flags: &[],
         severity: "serious",
         check: "rights",
         message: &["ralphext-hwinfo may not SET ralphext:v1:hwinfo", "PEXPIRE"],
@@ -165,7 +152,6 @@ const CASES: &[Case] = &[
             let ext = with_source(Ext::watched(&watched)).set("redis.sentinel.master", "yourmaster").unset("redis.url");
             Some((ext, vec![Box::new(watched)]))
         },
-        flags: &[],
         severity: "serious",
         check: "sentinels",
         message: &["knows no master \"yourmaster\""],
@@ -178,7 +164,6 @@ const CASES: &[Case] = &[
             let replica = Redis::replica_of(&master);
             Some((with_source(Ext::new(&replica)), vec![Box::new(replica), Box::new(master)]))
         },
-        flags: &[],
         severity: "serious",
         check: "role",
         message: &["read-only replica of 127.0.0.1"],
@@ -193,7 +178,6 @@ const CASES: &[Case] = &[
                 ext
             })
         },
-        flags: &[],
         severity: "warning",
         check: "memory",
         message: &["volatile-ttl", "keys that have a TTL"],
@@ -207,7 +191,6 @@ const CASES: &[Case] = &[
                 ext
             })
         },
-        flags: &[],
         severity: "warning",
         check: "sharing",
         message: &["shared", "Django's cache"],
@@ -223,7 +206,6 @@ const CASES: &[Case] = &[
                 ext.set("verify.keyspace_events", true)
             })
         },
-        flags: &[],
         severity: "warning",
         check: "events",
         message: &["notify-keyspace-events", "lacks"],
@@ -239,7 +221,6 @@ const CASES: &[Case] = &[
                 ext
             })
         },
-        flags: &[],
         severity: "warning",
         check: "canary",
         message: &["@canary is", "ahead of the clock"],
@@ -253,7 +234,6 @@ const CASES: &[Case] = &[
                 ext
             })
         },
-        flags: &[],
         severity: "warning",
         check: "lease",
         message: &["other-host-77 holds the lease for ever"],
@@ -262,7 +242,6 @@ const CASES: &[Case] = &[
     Case {
         name: "a source's file that is not there",
         prepare: || with_redis(|_, ext| ext.set("source.path", "/no/such/facts.ndjson")),
-        flags: &[],
         severity: "serious",
         check: "source",
         message: &["/no/such/facts.ndjson does not exist"],
@@ -271,7 +250,6 @@ const CASES: &[Case] = &[
     Case {
         name: "a command that is not there",
         prepare: || with_command("exec", "./facts.sh", None),
-        flags: &[],
         severity: "serious",
         check: "source",
         message: &["facts.sh does not exist"],
@@ -280,7 +258,6 @@ const CASES: &[Case] = &[
     Case {
         name: "a command that is not executable",
         prepare: || with_command("exec", "./facts.sh", Some(("#!/bin/sh\necho '{\"id\":1,\"content\":{}}'\n", 0o644))),
-        flags: &[],
         severity: "serious",
         check: "source",
         message: &["facts.sh is not executable"],
@@ -289,7 +266,6 @@ const CASES: &[Case] = &[
     Case {
         name: "a command without its interpreter",
         prepare: || with_command("exec", "./facts.py", Some(("#!/usr/bin/python9\nprint()\n", 0o755))),
-        flags: &[],
         severity: "serious",
         check: "source",
         message: &["facts.py asks for the interpreter /usr/bin/python9, which does not exist"],
@@ -298,7 +274,6 @@ const CASES: &[Case] = &[
     Case {
         name: "a stream's command without its interpreter, which is not started for that",
         prepare: || with_command("stream", "./tell.py", Some(("#!/usr/bin/python9\nprint()\n", 0o755))),
-        flags: &[],
         severity: "serious",
         check: "source",
         message: &["tell.py asks for the interpreter /usr/bin/python9"],
@@ -307,7 +282,6 @@ const CASES: &[Case] = &[
     Case {
         name: "a command that fails",
         prepare: || with_command("exec", "./facts.sh", Some(("#!/bin/sh\necho 'no such table' >&2\nexit 3\n", 0o755))),
-        flags: &[],
         severity: "serious",
         check: "source",
         message: &["ended with exit status 3", "no such table"],
@@ -321,7 +295,6 @@ const CASES: &[Case] = &[
                 ext
             })
         },
-        flags: &[],
         severity: "serious",
         check: "schema",
         message: &["1 of 2 records are refused", "objects.ndjson:2"],
@@ -337,7 +310,6 @@ const CASES: &[Case] = &[
             let ext = ext.set("source.spool", folder);
             Some((ext, vec![Box::new(redis)]))
         },
-        flags: &[],
         severity: "serious",
         check: "spool",
         message: &["taken is no directory"],
@@ -346,7 +318,6 @@ const CASES: &[Case] = &[
     Case {
         name: "a TTL that does not outlast a run that fails",
         prepare: || with_redis(|_, ext| ext.set("content.ttl", "30h")),
-        flags: &["--schedule", "0 3 * * *"],
         severity: "serious",
         check: "schedule",
         message: &["content.ttl = 30h", "0 3 * * *"],
@@ -389,7 +360,8 @@ fn the_cause_is_named_first_in_each_of_them() {
     let mut wrong = Vec::new();
     for case in CASES {
         let Some((ext, kept)) = (case.prepare)() else { continue };
-        let outcome = examine_with(&ext, case.flags);
+        let flags: &[&str] = if case.check == "schedule" { &["--schedule", "0 3 * * *"] } else { &[] };
+        let outcome = examine_with(&ext, flags);
         let json = outcome.json();
         let first = &json["findings"][0];
         let has = |name: &str, words: &[&str]| {
