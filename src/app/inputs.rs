@@ -4,7 +4,7 @@ use super::{AppError, LISTEN_HINT, inventory::Inventories, source};
 use crate::{
     admin::{self, Listener},
     identity::Handle,
-    pipeline::{Board, Merging, Named, SharedSpool, mapped, merged, resolved},
+    pipeline::{Board, Engine, Merging, Named, SharedSpool, mapped, merged, resolved},
     settings::{Settings, SourceKind},
     sources::{self, Inbox, Source, SourceError},
 };
@@ -44,6 +44,15 @@ pub(super) async fn running(
         inputs.push((name, Some(resolved(source, &own, inventory.clone()))));
     }
     Ok((merged(inputs, settings, board, Merging::Run), pushed))
+}
+
+/// Lets what readers miss be asked of a source of its own, where the service has `[fill]` and is asked at all.
+pub(super) fn fill(settings: &Settings, engine: &mut Engine, inventories: &mut Inventories) -> Result<(), AppError> {
+    if settings.fill.is_on() && !settings.source.tells_changes() && settings.source.kind != SourceKind::Stdin {
+        let inventory = inventories.of(settings)?;
+        engine.fill_from(resolved(source(settings, false)?, settings, inventory));
+    }
+    Ok(())
 }
 
 /// The source of a service, or of the input `name` with that one's settings, for a process that stays.

@@ -117,6 +117,7 @@ pub async fn run(all: Vec<Settings>, stop: watch::Receiver<bool>) -> Result<(), 
         let (source, push) = inputs::running(&settings, engine.inputs(), &mut inventories).await?;
         let grace = settings.shutdown.grace.0;
         info!(service = name, source = source.describe(), "service configured");
+        inputs::fill(&settings, &mut engine, &mut inventories)?;
         if let Some(page) = &mut page {
             page.add(&settings, &mut engine)?;
         }

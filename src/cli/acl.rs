@@ -88,6 +88,8 @@ fn writers(
         let with = |feature| args.with.contains(&feature);
         let needs = Needs {
             keyspace_events: needs.keyspace_events || with(Feature::KeyspaceEvents),
+            misses: needs.misses || with(Feature::Misses),
+            requests: needs.requests || with(Feature::Requests),
             sentinel: needs.sentinel || with(Feature::Sentinel),
             peers: with(Feature::Peers),
             only_needed: args.only_needed,

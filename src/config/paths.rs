@@ -69,11 +69,13 @@ fn of_source(source: &mut Node) {
             resolve_behind(node, scheme);
         }
     }
-    if let Some(Node { data: Data::List(command), .. }) = source.at_mut("command")
-        && let Some(program) = command.first_mut()
-        && program.as_str().is_some_and(|program| program.contains('/'))
-    {
-        resolve(program);
+    for key in ["command", "object_command"] {
+        if let Some(Node { data: Data::List(command), .. }) = source.at_mut(key)
+            && let Some(program) = command.first_mut()
+            && program.as_str().is_some_and(|program| program.contains('/'))
+        {
+            resolve(program);
+        }
     }
 }
 

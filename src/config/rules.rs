@@ -2,6 +2,7 @@
 
 mod admin;
 mod events;
+mod fill;
 mod http;
 mod identity;
 mod inputs;
@@ -52,6 +53,7 @@ impl<'a> Rules<'a> {
             rules.one_source();
         }
         rules.identity();
+        rules.fill();
         rules.content();
         rules.render();
         rules.limits();
@@ -105,11 +107,12 @@ impl<'a> Rules<'a> {
     }
 
     fn service(&mut self) {
-        let service = &self.settings.service;
-        let links = [("service.docs_url", &service.docs_url), ("service.content_schema", &service.content_schema)];
-        for (key, _) in links.iter().filter(|(_, url)| url.as_ref().is_some_and(|url| !is_link(url))) {
-            let hint = "write https://...: it becomes a link, on Ralph's pages or in the index";
-            self.refuse(&[key], "it is no http or https address", hint);
+        if let Some(url) = &self.settings.service.docs_url
+            && !url.starts_with("https://")
+            && !url.starts_with("http://")
+        {
+            let hint = "write https://...: it becomes a link on Ralph's pages";
+            self.refuse(&["service.docs_url"], "it is no http or https address", hint);
         }
         if self.settings.service.models.iter().any(|m| m.is_empty() || m.contains(char::is_whitespace)) {
             let hint = "write Django labels, such as \"data_center.DataCenterAsset\"";
@@ -199,6 +202,7 @@ impl<'a> Rules<'a> {
             ("redis.sentinel.timeout", redis.sentinel.as_ref().map(|sentinel| sentinel.timeout), ms(10)),
             ("verify.every", verify.every, ms(100)),
             ("verify.whole_every", Some(verify.whole_every), ms(100)),
+            ("fill.unknown_for", Some(self.settings.fill.unknown_for), ms(100)),
         ];
         for (key, value, least) in least.into_iter().filter(|(key, ..)| key.starts_with(of)) {
             if value.is_some_and(|value| value.0 < least) {
@@ -311,8 +315,4 @@ pub(super) fn together(services: &[(Settings, Node)], report: &mut Report) {
         }
         seen.push(service);
     }
-}
-
-fn is_link(url: &str) -> bool {
-    url.starts_with("https://") || url.starts_with("http://")
 }

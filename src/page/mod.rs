@@ -6,7 +6,6 @@
 mod card;
 mod chart;
 mod frame;
-pub mod index;
 mod outline;
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@ use tracing::{debug, info, warn};
 
 use super::{
     asked::Asked,
+    fill::Fill,
     guard::Baseline,
     handle::{Handler, ticks},
     heed::Heed,
@@ -125,6 +126,8 @@ pub struct Engine {
     pub(super) inputs: Option<Board>,
     /// What the server tells of the service's keys, with `verify.keyspace_events`.
     pub(super) heed: Option<Heed>,
+    /// What readers miss and ask for.
+    pub(super) fill: Fill,
     pub(super) live: Live,
     /// Who asks about objects.
     pub(super) desk: Desk,
@@ -142,8 +145,7 @@ impl Engine {
         let ignore = Ignore::new(&settings.content.ignore).map_err(|e| EngineError::Settings(e.to_string()))?;
         let (target, token) = (Target::new(&settings.redis)?, instance());
         let session = Session::new(target.clone(), &settings.redis.prefix, settings.name(), token.clone());
-        let ttl = settings.content.ttl.0;
-        let ttl_ms = ttl.as_millis() as u64;
+        let (ttl, ttl_ms) = (settings.content.ttl.0, settings.content.ttl.as_millis() as u64);
         let redis = &settings.redis;
         let builder =
             BatchBuilder::new(session.keys().clone(), ttl_ms, redis.batch_commands, redis.batch_bytes.as_usize());
@@ -192,6 +194,7 @@ impl Engine {
             replay: None,
             spool_fails: false,
             heed: None,
+            fill: Fill::default(),
             live: Live::new(metrics),
             desk: Desk::default(),
             survey: None,
@@ -240,7 +243,7 @@ impl Engine {
     /// Tries to become the writer; if so, learns what stands in Redis.
     pub async fn open(&mut self) -> Result<Opened, StoreError> {
         (self.pulse, self.heed, self.recovery) = (None, None, None);
-        self.desk.waiting.clear();
+        self.dismiss();
         // A late answer to what was sent before would be taken for one of what comes now.
         self.link.settle(&mut self.handler).await;
         self.was_confirmed = self.was_confirmed.max(self.link.confirmed);

@@ -178,7 +178,7 @@ impl Handler {
         let slot = id.and_then(|id| self.ledger.find(id));
         self.history.note(slot, id.unwrap_or_default(), Decided::Refuse(fault.kind.as_str()), self.pass);
         match slot {
-            Some(slot) => self.ledger.set_seen(slot, self.pass),
+            Some(slot) => self.see(slot),
             None if Faults::hides_an_object(fault.kind, id) => self.counts.unnamed += 1,
             None => {}
         }

@@ -13,6 +13,7 @@ use super::{
     ledger::{Ledger, TICK_MS, Tick},
     plan::Output,
     record::{self, Lead},
+    repeat::Filled,
     spooling::Kept,
     totals::{Counts, Totals},
     unmatched::Tally,
@@ -74,6 +75,8 @@ pub struct Handler {
     pub heal_up_to: Version,
     /// What was taken, for the spool; none without one.
     pub kept: Option<Kept>,
+    /// Objects that were asked for since the running pass began.
+    pub(super) filled: Filled,
     /// What was decided of late.
     pub(super) history: History,
     policy: RenewalPolicy,
@@ -111,6 +114,7 @@ impl Handler {
             only_changes: false,
             heal_up_to: Version(u64::MAX),
             kept: None,
+            filled: Filled::default(),
             history: History::default(),
             policy,
             sealer,
@@ -137,6 +141,7 @@ impl Handler {
         self.counts = Counts::default();
         self.faults.begin();
         self.unmatched.begin();
+        self.end_filled();
         self.failing.unsure = false;
         self.renewals.clear();
         self.output.begin();
@@ -207,6 +212,7 @@ impl Handler {
                     }
                 }
                 Ok(Taken::Remove { id }) => self.remove(&id),
+                Ok(Taken::Begin | Taken::End) if self.filled.is_on => {}
                 Ok(Taken::Begin | Taken::End) if self.only_changes => {
                     let reason = "a snapshot's begin or end among changes";
                     self.fault(&place(), None, &Fault::new(FaultKind::BadField, reason));
@@ -287,7 +293,7 @@ impl Handler {
             Verdict::Renew => self.renewals.push(slot),
             _ => self.counts.skipped += 1,
         }
-        self.ledger.set_seen(slot, self.pass);
+        self.see(slot);
         self.counts.objects += 1;
         true
     }
@@ -316,7 +322,7 @@ impl Handler {
         if self.ledger.seen(slot) != self.pass || !self.in_snapshot {
             self.counts.objects += 1;
         }
-        self.ledger.set_seen(slot, self.pass);
+        self.see(slot);
         match verdict {
             Verdict::Write(WriteReason::Healed) if self.ledger.written(slot).0 > self.heal_up_to => {
                 self.counts.deferred += 1;

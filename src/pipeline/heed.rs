@@ -61,6 +61,7 @@ pub(super) async fn news(heed: &mut Option<Heed>) -> Vec<News> {
 impl Engine {
     /// Begins to listen before the heads are read, so that nothing is missed in between.
     pub(super) fn listen_to_keys(&mut self) {
+        self.listen_to_readers();
         if self.kind != Kind::Run || !self.settings.verify.keyspace_events {
             return;
         }
@@ -83,22 +84,25 @@ impl Engine {
         }
         suspects.sort_unstable();
         suspects.dedup();
-        if !suspects.is_empty()
-            && let Err(e) = self.look_at(&suspects).await
-        {
-            self.link.failed.get_or_insert(e);
+        if suspects.is_empty() {
+            return;
+        }
+        match self.look_at(&suspects).await {
+            Ok(lost) => lost.into_iter().for_each(|(slot, found)| self.lose(slot, found)),
+            Err(e) => drop(self.link.failed.get_or_insert(e)),
         }
     }
 
     /// Reads whole values that somebody else touched: a head may be sound before a content that is not. News may be late:
-    /// what was removed and told as gone may have been added again since.
-    async fn look_at(&mut self, slots: &[u32]) -> Result<(), StoreError> {
+    /// what was removed and told as gone may have been added again since. The answer is what is lost, and how.
+    pub(super) async fn look_at(&mut self, slots: &[u32]) -> Result<Vec<(u32, &'static str)>, StoreError> {
         // What is on its way has to be there before it is looked for.
         self.flush().await;
         self.link.settle(&mut self.handler).await;
         // Pointers have been checked with the configuration.
         let ignore = Ignore::new(&self.settings.content.ignore).unwrap_or_default();
         let mut inspector = Inspector::new(self.settings.name(), ignore);
+        let mut lost = Vec::new();
         for slots in slots.chunks(LOOKED_AT) {
             let ids: Vec<String> = slots.iter().map(|s| self.handler.ledger.id(*s).as_ref().to_owned()).collect();
             let asked = ids.clone();
@@ -108,17 +112,17 @@ impl Engine {
                 let is_written = |head: Head| (head.version, head.digest.prefix()) == written;
                 match value {
                     Some(value) if inspector.inspect(id, &value).is_ok_and(is_written) => {}
-                    Some(_) => self.lose(*slot, "overwritten"),
+                    Some(_) => lost.push((*slot, "overwritten")),
                     // Left to expire: nothing that a pass could mend.
                     None if self.is_too_stale() => self.handler.ledger.set_broken(*slot),
-                    None => self.lose(*slot, "missing"),
+                    None => lost.push((*slot, "missing")),
                 }
             }
         }
-        Ok(())
+        Ok(lost)
     }
 
-    fn lose(&mut self, slot: u32, found: &str) {
+    pub(super) fn lose(&mut self, slot: u32, found: &str) {
         self.live.metrics.lost.of(found).add(1);
         self.handler.ledger.set_broken(slot);
         self.link.booked.lost += 1;

@@ -21,13 +21,15 @@ struct Mapped {
     mapper: Mapper,
     /// When it was fetched last.
     day: Option<Day>,
+    /// The next fetch asks for some objects only: it gives all items of each.
+    is_narrow: bool,
 }
 
 /// `source` with its items mapped as `settings` say; itself where they say nothing.
 pub fn mapped(source: Box<dyn Source>, settings: &Settings) -> Box<dyn Source> {
     let settings = &settings.source;
     let Some(map) = settings.map.clone() else { return source };
-    Box::new(Mapped { source, kind: settings.kind, mapper: Mapper::new(&map), map, day: None })
+    Box::new(Mapped { source, kind: settings.kind, mapper: Mapper::new(&map), map, day: None, is_narrow: false })
 }
 
 impl Mapped {
@@ -55,7 +57,8 @@ impl Mapped {
         };
         let (ending, ()) = tokio::try_join!(fetch, forward)?;
         let ending = ending?;
-        if ending == Ending::Complete {
+        let has_all = std::mem::take(&mut self.is_narrow) && ending == Ending::Delta;
+        if ending == Ending::Complete || has_all {
             for item in self.mapper.finish() {
                 sink.send(item).await?;
             }
@@ -94,7 +97,8 @@ impl Source for Mapped {
     }
 
     fn narrow(&mut self, ids: &[String]) -> bool {
-        self.source.narrow(ids)
+        self.is_narrow = self.source.narrow(ids);
+        self.is_narrow
     }
 
     fn changed<'a>(&'a mut self) -> BoxFuture<'a, ()> {

@@ -8,10 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::{
     engine::{Engine, Kind},
+    fill::{self, Fill},
     heed::news,
     inquiry::Inquiry,
     link::Booked,
@@ -47,6 +48,7 @@ enum Event {
     Receipt,
     Found(Finding),
     News(Vec<News>),
+    Fill(fill::News),
     /// The pace of a recovery lets more be taken.
     Ready,
     /// The spool has more to be told again.
@@ -114,6 +116,7 @@ impl Engine {
             return report;
         }
         if report.whole && !is_stream {
+            self.release_known();
             self.desk.whole_pass = self.handler.pass;
         }
         let is_all_there = report.summary.complete || (report.delta && report.store_error.is_none());
@@ -160,7 +163,7 @@ impl Engine {
                 inquiry = self.desk.next() => Event::Inquiry(inquiry),
                 () = tokio::time::sleep_until(ready_at.into()), if !is_ready => Event::Ready,
                 () = std::future::ready(()), if is_ready && self.replay.is_some() => Event::Replay,
-                item = items.recv(), if is_ready => Event::Item(item),
+                event = next(&mut items, is_ready, &mut self.fill) => event,
                 result = &mut fetch, if ended.is_none() => Event::Ended(result),
                 () = self.link.receipt(&mut self.handler) => Event::Receipt,
             };
@@ -177,6 +180,7 @@ impl Engine {
                     }
                 }
                 Event::News(news) => self.heard(news).await,
+                Event::Fill(news) => self.fill(news).await,
                 Event::Inquiry(inquiry) => self.inquire(inquiry),
                 Event::Ended(result) => ended = Some(result),
                 Event::Sweep => {
@@ -368,6 +372,14 @@ impl Engine {
         };
         report.summary.error = report.error(self.settings.limits.max_failed);
         self.meter();
+    }
+}
+
+/// The next item, where items may be taken, or something to do about readers' wishes; neither holds up the other.
+async fn next(items: &mut mpsc::Receiver<Fetched>, is_ready: bool, fill: &mut Fill) -> Event {
+    tokio::select! {
+        item = items.recv(), if is_ready => Event::Item(item),
+        news = fill.news() => Event::Fill(news),
     }
 }
 

@@ -4,6 +4,7 @@ use super::{
     handle::Handler,
     inquiry::Decided,
     plan::{Output, Planned},
+    repeat::FILLED,
 };
 use crate::spool::PartChange;
 
@@ -57,7 +58,8 @@ impl Handler {
 
     /// What stands in objects' places and the running snapshot did not name; 4 bytes for each.
     pub fn vanished(&self) -> Vanished {
-        let gone = self.ledger.iter().filter(|slot| self.ledger.seen(*slot) != self.pass);
+        let is_named = |slot: u32| matches!(self.ledger.seen(slot), seen if seen == self.pass || seen == FILLED);
+        let gone = self.ledger.iter().filter(|slot| !is_named(*slot));
         let (foreign, objects) = gone.partition(|slot| self.ledger.is_foreign(*slot));
         Vanished { objects, foreign }
     }

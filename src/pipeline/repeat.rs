@@ -4,7 +4,49 @@
 use super::handle::{Handler, Now};
 use crate::model::{Digest, Fault, FaultKind};
 
+/// Stands for a pass's number: the object was told since the running pass began, when it was asked for.
+///
+/// The ledger keeps 31 bits, all of which set stand for an empty slot.
+pub(super) const FILLED: u32 = 0x7fff_fffe;
+
+/// Objects that were told since the running pass began, as they were asked for.
+#[derive(Debug, Default)]
+pub(super) struct Filled {
+    /// What is being handled now was asked for, and belongs to no snapshot.
+    pub(super) is_on: bool,
+    slots: Vec<u32>,
+}
+
 impl Handler {
+    /// The object in `slot` is named.
+    pub(super) fn see(&mut self, slot: u32) {
+        if self.filled.is_on && self.ledger.seen(slot) != FILLED {
+            self.filled.slots.push(slot);
+        }
+        self.ledger.set_seen(slot, if self.filled.is_on { FILLED } else { self.pass });
+    }
+
+    /// The object `id` was asked for, and what is said of it comes next.
+    pub(super) fn begin_fill_of(&mut self, id: &str) {
+        self.faults.forgive(id);
+        if let Some(slot) = self.ledger.find(id) {
+            // The same bytes as last time are no reason to look at nothing.
+            self.ledger.set_raw(slot, 0);
+            if self.ledger.seen(slot) == FILLED {
+                self.ledger.set_seen(slot, self.pass);
+            }
+        }
+    }
+
+    /// A pass begins: what was told in between has to be named by it like everything else.
+    pub(super) fn end_filled(&mut self) {
+        for slot in std::mem::take(&mut self.filled.slots) {
+            if self.ledger.is_used(slot) && self.ledger.seen(slot) == FILLED {
+                self.ledger.set_seen(slot, self.pass.saturating_sub(1));
+            }
+        }
+    }
+
     /// The source has nothing else than in the pass before, which took all of it.
     pub fn confirm_all(&mut self) {
         let slots: Vec<u32> = self.ledger.iter().collect();

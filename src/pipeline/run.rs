@@ -29,6 +29,7 @@ enum Woken {
     Changed,
     Asked,
     Lost,
+    Wanted,
     Failed,
     Stop,
 }
@@ -67,6 +68,7 @@ async fn live(mut engine: Engine, mut source: Box<dyn Source>, mut stop: watch::
         }
     }
     source.close().await;
+    engine.fill.close().await;
     engine.flush().await;
     engine.link.settle(&mut engine.handler).await;
     engine.answer();
@@ -192,6 +194,7 @@ async fn work(
                         info!(service, "renewals found values missing or overwritten; they are fetched anew");
                     }
                 }
+                Woken::Wanted => due = due.min(begun + heal_gap(engine.settings.source.interval.0)),
                 Woken::Due | Woken::Changed | Woken::Asked => break,
             }
         }
@@ -221,6 +224,9 @@ async fn idle(engine: &mut Engine, source: &mut dyn Source, due: Instant, stop: 
         if engine.is_asked() {
             return Woken::Asked;
         }
+        if engine.fill.wants_pass() {
+            return Woken::Wanted;
+        }
         tokio::select! {
             biased;
             () = stopped(stop) => return Woken::Stop,
@@ -233,6 +239,7 @@ async fn idle(engine: &mut Engine, source: &mut dyn Source, due: Instant, stop: 
             }
             news = news(&mut engine.heed) => engine.heard(news).await,
             inquiry = engine.desk.next() => engine.inquire(inquiry),
+            news = engine.fill.news() => engine.fill(news).await,
             () = source.changed() => return Woken::Changed,
             () = tokio::time::sleep_until(due.into()) => return Woken::Due,
         }

@@ -9,6 +9,7 @@ mod card_map;
 mod content;
 mod empty;
 mod events;
+mod fill;
 mod http;
 mod identity;
 mod limits;
@@ -49,6 +50,7 @@ pub use self::{
     content::ContentSettings,
     empty::{Absent, Empty},
     events::Events,
+    fill::Fill,
     http::{Http, Paging},
     identity::{Identity, IdentityKind, model_name},
     limits::Limits,
@@ -103,6 +105,9 @@ pub struct Settings {
     /// How what Redis lost is written again.
     #[serde(default)]
     pub recovery: Recovery,
+    /// Objects that are computed when a reader misses or asks for them.
+    #[serde(default)]
+    pub fill: Fill,
     /// The inventory that tells which object a record is about.
     #[serde(default)]
     pub identity: Identity,
@@ -135,6 +140,7 @@ impl Settings {
             render: Render::default(),
             verify: Verify::default(),
             recovery: Recovery::default(),
+            fill: Fill::default(),
             identity: Identity::default(),
             limits: Limits::default(),
             writer: Writer::default(),

@@ -26,6 +26,10 @@ pub struct Source {
     /// Program and arguments, for `exec` and `stream`; no shell is involved. A program with a slash in it is relative
     /// to the configuration file, one without is looked up in `PATH`.
     pub command: Vec<String>,
+    /// For `exec`: program and arguments that print the records of single objects, whose ids are added as last arguments, up to
+    /// 100 of them; those that are not printed have no content. For `[fill]`, and for objects that are fetched anew by hand.
+    /// A program with a slash in it is relative to the configuration file.
+    pub object_command: Vec<String>,
     /// File (NDJSON or one JSON array) or directory (`<object_id>.json|.html|.md|.txt`), for `file`. Relative to the
     /// configuration file.
     pub path: Option<PathBuf>,
@@ -205,6 +209,7 @@ impl Default for Source {
         Self {
             kind: SourceKind::Stdin,
             command: Vec::new(),
+            object_command: Vec::new(),
             path: None,
             interval: HumanDuration::from_secs(60),
             timeout: None,

@@ -33,6 +33,10 @@ pub struct Sql {
     pub query: Option<String>,
     /// File that holds the query, in place of `query`; read at every pass. Relative to the configuration file.
     pub query_file: Option<PathBuf>,
+    /// One `SELECT` for single objects, with `:ids` in the place of a list of their ids, which are texts:
+    /// `SELECT id, ... WHERE CAST(id AS CHAR(128)) IN (:ids)`. It gives the columns of `query`. For `[fill]`, and for objects that are
+    /// fetched anew by hand.
+    pub object_query: Option<String>,
     /// Columns by which Ralph's objects are found, in place of `id`: `hostname`, `sn`, `barcode`, `ip`, `mac`, `host_id`.
     /// Default: those of them that there are, where there is no `id`.
     #[serde(rename = "match")]
@@ -58,6 +62,7 @@ impl Default for Sql {
             ca: None,
             query: None,
             query_file: None,
+            object_query: None,
             matching: Vec::new(),
             json: Vec::new(),
             full_every: None,

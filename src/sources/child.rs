@@ -97,11 +97,11 @@ impl Program {
         self.leavings.ended().await;
     }
 
-    /// Runs it once, to the end of its output and itself.
+    /// Runs it once, with `more` behind its arguments, to the end of its output and itself.
     ///
     /// Returns whether it said anything at all. Whole records are handed over also when it fails in the end.
-    pub(super) async fn run(&self, sink: &Sink, manner: Manner) -> Result<bool, SourceError> {
-        let mut group = self.start(manner.grace)?;
+    pub(super) async fn run(&self, sink: &Sink, manner: Manner, more: &[String]) -> Result<bool, SourceError> {
+        let mut group = self.start(manner.grace, more)?;
         let mut cutter = Cutter::new(Arc::from(self.shown.as_str()), self.max_line, manner.forms.clone());
         let (last, meter) = (LastLine::default(), Meter::default());
         let result = {
@@ -141,9 +141,10 @@ impl Program {
         })
     }
 
-    fn start(&self, grace: Duration) -> Result<Group, SourceError> {
+    fn start(&self, grace: Duration, more: &[String]) -> Result<Group, SourceError> {
         let child = Command::new(&self.words[0])
             .args(&self.words[1..])
+            .args(more)
             .env_clear()
             .envs(&self.env)
             .stdin(Stdio::null())

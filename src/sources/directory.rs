@@ -8,11 +8,17 @@ use std::{
     sync::Arc,
 };
 
-use super::{SourceError, file::Stamp, pump::Outlet};
+use super::{
+    SourceError,
+    file::{Stamp, missing_or},
+    pump::Outlet,
+};
 use crate::model::{ContentType, Document, Ending, Fault, FaultKind, Fetched, Place};
 
 /// How often a file is read again that changed while it was read.
 const ATTEMPTS: u32 = 3;
+/// The endings of files that count.
+const EXTENSIONS: [&str; 4] = ["json", "html", "md", "txt"];
 
 /// One file that counts.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,6 +65,23 @@ pub(super) fn read(path: &Path, before: &Metadata, max: usize, outlet: &Outlet) 
     Ok(Ending::Open)
 }
 
+/// Reads the files of these objects, those that there are; a delta.
+pub(super) fn read_some(path: &Path, ids: &[String], max: usize, outlet: &Outlet) -> Result<Ending, SourceError> {
+    // A directory that is not there says nothing of its files.
+    fs::metadata(path).map_err(|e| missing_or(path, e))?;
+    for id in ids {
+        let entry = |extension| Entry { stem: id.clone(), extension, plain: false };
+        let is_there = |entry: &Entry| path.join(format!("{id}.{}", entry.extension)).symlink_metadata().is_ok();
+        let same: Vec<Entry> = EXTENSIONS.map(entry).into_iter().filter(is_there).collect();
+        match same.as_slice() {
+            [] => {}
+            [entry] => drop(read_entry(path, entry, max, outlet)?),
+            _ => outlet.send(ambiguous(path, &same))?,
+        }
+    }
+    Ok(Ending::Delta)
+}
+
 fn list(path: &Path, outlet: &Outlet) -> io::Result<Result<Vec<Entry>, SourceError>> {
     let mut entries = Vec::new();
     for entry in fs::read_dir(path)? {
@@ -69,15 +92,10 @@ fn list(path: &Path, outlet: &Outlet) -> io::Result<Result<Vec<Entry>, SourceErr
             continue;
         }
         let file = Path::new(&name);
-        let extension = match file.extension().and_then(OsStr::to_str) {
-            Some("json") => "json",
-            Some("html") => "html",
-            Some("md") => "md",
-            Some("txt") => "txt",
-            _ => {
-                tracing::debug!(file = %entry.path().display(), "ignored: its name does not end with .json, .html, .md or .txt");
-                continue;
-            }
+        let extension = file.extension().and_then(OsStr::to_str);
+        let Some(extension) = EXTENSIONS.into_iter().find(|known| extension == Some(known)) else {
+            tracing::debug!(file = %entry.path().display(), "ignored: its name does not end with .json, .html, .md or .txt");
+            continue;
         };
         match file.file_stem().and_then(OsStr::to_str) {
             Some(stem) => entries.push(Entry { stem: stem.to_owned(), extension, plain: kind.is_file() }),

@@ -25,6 +25,8 @@ pub(super) struct File {
     forms: Forms,
     table: Option<Table>,
     watch: Option<Watch>,
+    /// The only objects that the next fetch asks for; none: all.
+    only: Vec<String>,
 }
 
 impl File {
@@ -37,10 +39,15 @@ impl File {
         };
         let watch = watch.then(|| Watch::new(path)).flatten();
         let (forms, table) = (Forms::of(settings.items.as_deref()), Table::of(settings, path, max_line));
-        Ok(Self { path: path.clone(), max_line, forms, table, watch })
+        Ok(Self { path: path.clone(), max_line, forms, table, watch, only: Vec::new() })
     }
 
     async fn read(&mut self, sink: &Sink) -> Result<Ending, SourceError> {
+        let only = std::mem::take(&mut self.only);
+        if !only.is_empty() {
+            let (path, max, what) = (self.path.clone(), self.max_line, self.path.display().to_string());
+            return pump::on_thread(sink, &what, move |outlet| directory::read_some(&path, &only, max, outlet)).await;
+        }
         if let Some(watch) = &mut self.watch {
             // Before the first byte is read: a change from here on is seen by this fetch or by the watch.
             watch.arm();
@@ -70,6 +77,11 @@ impl Source for File {
         if let Some(table) = &self.table {
             table.forget();
         }
+    }
+
+    fn narrow(&mut self, ids: &[String]) -> bool {
+        self.only = if self.table.is_none() && self.path.is_dir() { ids.to_vec() } else { Vec::new() };
+        !self.only.is_empty()
     }
 
     fn changed<'a>(&'a mut self) -> BoxFuture<'a, ()> {

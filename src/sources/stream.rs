@@ -29,7 +29,7 @@ impl Stream {
     async fn run(&self, sink: &Sink) -> Result<Ending, SourceError> {
         let manner = Manner { timeout: None, grace: GRACE, quiet: Quiet::Tell, forms: Forms::Lines };
         // A stream that ends without a word is one without changes.
-        self.program.run(sink, manner).await.map(|_| Ending::Open)
+        self.program.run(sink, manner, &[]).await.map(|_| Ending::Open)
     }
 }
 

@@ -244,7 +244,8 @@ impl Target {
         Err(self.in_words(failed.at(address)))
     }
 
-    fn open_at(&self, place: &Place, ask: Ask, deadline: Instant) -> Result<Connection, StoreError> {
+    /// A connection to one server, whoever it is.
+    pub(super) fn open_at(&self, place: &Place, ask: Ask, deadline: Instant) -> Result<Connection, StoreError> {
         let tls = match self.settings.url.is_tls() {
             true => Some(Tls::load(&self.settings.tls).map_err(|e| e.at(place.to_string()))?),
             false => None,

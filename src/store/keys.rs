@@ -83,6 +83,11 @@ impl Keys {
         self.internal("baseline")
     }
 
+    /// Ids to compute now: a list, and a channel of the same name.
+    pub fn requests(&self) -> String {
+        self.internal("requests")
+    }
+
     fn internal(&self, name: &str) -> String {
         format!("{}@{name}", self.object_prefix)
     }

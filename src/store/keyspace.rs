@@ -136,7 +136,7 @@ impl Listener {
 }
 
 /// What the channels of a database's keys begin with.
-fn channels(database: i64) -> String {
+pub(super) fn channels(database: i64) -> String {
     format!("__keyspace@{database}__:")
 }
 

@@ -26,6 +26,7 @@ mod stream;
 mod tls;
 mod values;
 mod walk;
+mod wishes;
 mod writer;
 
 pub use batch::{Batch, BatchBuilder, Touched};
@@ -46,4 +47,5 @@ pub use scan::{RawHead, Strange};
 pub use session::{Acquired, AtWork, Beat, BeatRequest, Memory, SavedBaseline, Session};
 pub use values::{Found, Held, LONGEST, Look};
 pub use walk::{KeysOf, Walk};
+pub use wishes::{Ears, Wish, Wishes, survey};
 pub use writer::{Job, Receipt, Writer};

@@ -8,6 +8,7 @@ use super::{
     acl::{self, Grant, Needs, On, Places, When},
     connection::Connection,
     internal::{is_wrong_type, odd_keys},
+    wishes::survey,
 };
 use crate::{
     model::{ServiceName, UnixMs},
@@ -75,6 +76,11 @@ pub fn probe(target: &Target, settings: &Settings, now: UnixMs) -> Result<Probe,
         let keys = Keys::new(&settings.redis.prefix, settings.name());
         notes.extend(odd_keys(&mut target.open()?, &keys, now).map_err(|e| target.failed(&e))?);
     }
+    if settings.fill.misses && missing.is_empty() {
+        let keys = Keys::new(&settings.redis.prefix, settings.name());
+        let deaf = survey(target, &keys, &settings.fill)?.into_iter().filter_map(|ears| ears.deaf);
+        notes.extend(deaf.map(|e| format!("fill.misses: {e}; {}", e.hint())));
+    }
     Ok(Probe {
         address: target.address(),
         product: info.product().to_owned(),
@@ -122,7 +128,8 @@ pub fn refused_unexecuted(target: &Target, settings: &Settings) -> Result<Vec<(&
     let mut refused = Vec::new();
     // The list's order has commands before it.
     let (begin, queued): (Vec<_>, Vec<_>) = needs.grants().partition(|grant| grant.command == "multi");
-    let queued = queued.into_iter().filter(|g| g.on != On::Stream && !matches!(g.command, "exec" | "psubscribe"));
+    let queued =
+        queued.into_iter().filter(|g| g.on != On::Stream && !matches!(g.command, "exec" | "psubscribe" | "subscribe"));
     for grant in begin.into_iter().chain(queued) {
         let words = places.fill(grant);
         let mut command = redis::cmd(words[0]);

@@ -26,6 +26,8 @@ mod changes;
 mod chart;
 /// Faults at random moments, many of them (how issue B knows 2, 3, 4, 5, 7 and 9).
 mod faults;
+/// What readers miss and ask for.
+mod fill;
 /// Whatever happens to the keys, they come back (how we know 5 and 6).
 mod healing;
 /// Whatever stands at the keys that ralphext keeps for itself.
@@ -110,8 +112,6 @@ mod stream;
 mod cli_config;
 /// `test` and `plan`: looking without touching.
 mod cli_dry;
-/// `index`: what extensions there are, for documentation.
-mod cli_index;
 /// `rm`, `purge`, `retire`, `stats`, `watch`, `diff`, and the parts of `get`.
 mod cli_keys;
 /// `get`, `ls`, `explain`, `status`: looking at what is there.

@@ -23,7 +23,7 @@ use crate::{
     app,
     identity::reach,
     settings::{self, Settings},
-    store::{Examiner, FailureClass, StoreError, Target, acl, refused_on_stream, refused_unexecuted},
+    store::{Examiner, FailureClass, Keys, StoreError, Target, acl, refused_on_stream, refused_unexecuted, survey},
 };
 
 /// Columns of a line of what is well.
@@ -56,6 +56,11 @@ pub fn doctor(globals: &Globals, args: &args::Doctor) -> Result<Exit, Failure> {
     }
     for settings in all.iter().filter(|settings| settings.source.stream_read().is_some()) {
         findings.extend(service::judge_stream(settings, refused_on_stream(settings)).all);
+    }
+    for settings in all.iter().filter(|settings| settings.fill.misses) {
+        let target = Target::new(&settings.redis)?;
+        let keys = Keys::new(&settings.redis.prefix, settings.name());
+        findings.extend(service::judge_misses(settings, survey(&target, &keys, &settings.fill)).all);
     }
     for settings in all.iter().filter(|settings| settings.identity.is_on()) {
         let reached = app::block_on(reach(&settings.identity)).map_err(system)?;

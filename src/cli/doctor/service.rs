@@ -11,7 +11,7 @@ use crate::{
     registry::{Descriptor, Mode, ServiceStatus},
     settings::Settings,
     store::{
-        Examination, Index, KeysOf, Marks, StoreError,
+        Ears, Examination, Index, KeysOf, Marks, StoreError,
         acl::{Grant, When},
     },
 };
@@ -183,6 +183,26 @@ pub(super) fn judge_stream(
             );
         }
         Err(e) => findings.serious("stream", format!("it cannot be read: {}", e.cause()), e.hint()),
+    }
+    findings
+}
+
+/// Findings about the servers on which misses are listened for.
+pub(super) fn judge_misses(settings: &Settings, survey: Result<Vec<Ears>, StoreError>) -> Findings {
+    let mut findings = Findings::about(settings.name().as_str());
+    match survey {
+        Ok(all) => {
+            for Ears { address, deaf } in all {
+                match deaf {
+                    None => findings.ok("misses", format!("{} tells what readers miss", clip(&address))),
+                    Some(e) => {
+                        let message = format!("{e}: what readers miss there is not computed (fill.misses)");
+                        findings.warn("misses", message, e.hint());
+                    }
+                }
+            }
+        }
+        Err(e) => findings.warn("misses", format!("whether misses are told cannot be tried: {e}"), e.hint()),
     }
     findings
 }

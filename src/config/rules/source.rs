@@ -23,6 +23,14 @@ impl Rules<'_> {
             Some(_) if !needs_command => self.unused("source.command"),
             _ => {}
         }
+        match source.object_command.first() {
+            Some(_) if kind != SourceKind::Exec => self.unused("source.object_command"),
+            Some(program) if program.is_empty() => {
+                let hint = "write object_command = [\"./facts.sh\", \"--only\"]";
+                self.refuse(&keys("source.object_command"), "the program is empty", hint);
+            }
+            _ => {}
+        }
         match &source.path {
             None if kind == SourceKind::File => {
                 let hint = "write path = \"...\" in [source]: an NDJSON file, or a directory";

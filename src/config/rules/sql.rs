@@ -28,6 +28,10 @@ impl Rules<'_> {
         if sql.query.as_ref().is_some_and(|query| query.trim().is_empty()) {
             self.refuse(&["source.sql.query"], "it is empty", "write query = \"SELECT id, ... FROM ...\"");
         }
+        if sql.object_query.as_ref().is_some_and(|query| !query.contains(":ids")) {
+            let hint = "write WHERE CAST(id AS CHAR(128)) IN (:ids) in source.sql.object_query";
+            self.refuse(&["source.sql.object_query"], "it does not say whose rows it wants: :ids is not in it", hint);
+        }
         let Some(every) = sql.full_every else { return };
         if every < source.interval {
             let reason = format!("it is less than source.interval ({})", source.interval);

@@ -94,7 +94,6 @@ const EVERY_KEY: &str = r#"
         description = "Facts"
         owner = "dc@example.com"
         docs_url = "https://example.com"
-        content_schema = "https://example.com/schema.json"
         models = ["data_center.DataCenterAsset"]
         [redis]
         url = "rediss://mymaster/1"
@@ -171,6 +170,15 @@ const EVERY_KEY: &str = r#"
         whole_every = "12h"
         [recovery]
         max_rate = 500
+        [fill]
+        misses = true
+        requests = true
+        max_rate = 7
+        max_waiting = 8
+        unknown_for = "1m"
+        max_unknown = 9
+        replicas = false
+        listen = ["replica:6379"]
         [limits]
         max_content = "1MB"
         max_binary = "2MiB"
@@ -243,6 +251,7 @@ fn every_key_in_every_format() {
         "source.expect_every",
         "source.http",
         "source.listen",
+        "source.object_command",
         "source.spool",
         "source.sql",
         "source.table",

@@ -39,6 +39,8 @@ pub(super) struct Sql {
     /// What the next delta asks from, once all is known.
     since: Option<String>,
     full_at: Option<Instant>,
+    /// The only objects that the next fetch asks for; none: all.
+    only: Vec<String>,
 }
 
 /// How a server is reached.
@@ -77,26 +79,28 @@ impl Sql {
         let shown = sql.url.as_ref().map(SqlUrl::to_string).or_else(|| file(&sql.url_file)).unwrap_or_default();
         let is_mapped = settings.map.is_some();
         let (timeout, settings) = (settings.timeout(), sql.clone());
-        Ok(Self { settings, timeout, is_mapped, max_line, shown, since: None, full_at: None })
+        Ok(Self { settings, timeout, is_mapped, max_line, shown, since: None, full_at: None, only: Vec::new() })
     }
 
     async fn ask(&mut self, sink: &Sink) -> Result<Ending, SourceError> {
-        let begun = Instant::now();
+        let (begun, only) = (Instant::now(), std::mem::take(&mut self.only));
+        if let (Some(query), [_, ..]) = (&self.settings.object_query, only.as_slice()) {
+            let text = query::with_ids(query, self.url()?.engine(), &only);
+            self.read(&text, &self.manner(true), EPOCH, sink).await?;
+            return Ok(Ending::Delta);
+        }
         let is_due = |every: Duration| self.full_at.is_none_or(|at| at.elapsed() >= every);
         let since = match self.settings.full_every {
             Some(every) if !is_due(every.0) => self.since.clone(),
             _ => None,
         };
         let is_delta = since.is_some();
-        let manner = Manner {
-            origin: Arc::from("query"),
-            matching: self.settings.matching.clone(),
-            is_mapped: self.is_mapped,
-            json: self.settings.json.clone(),
-            max_line: self.max_line,
-            is_delta,
+        let text = match (&self.settings.query, &self.settings.query_file) {
+            (Some(text), _) => text.clone(),
+            (None, Some(path)) => text_of(path, "source.sql.query_file")?,
+            (None, None) => String::new(),
         };
-        let next = self.read(&manner, since.as_deref().unwrap_or(EPOCH), sink).await?;
+        let next = self.read(&text, &self.manner(is_delta), since.as_deref().unwrap_or(EPOCH), sink).await?;
         self.since = Some(next);
         if is_delta {
             return Ok(Ending::Delta);
@@ -105,13 +109,19 @@ impl Sql {
         Ok(Ending::Complete)
     }
 
-    async fn read(&self, manner: &Manner, since: &str, sink: &Sink) -> Result<String, SourceError> {
+    fn manner(&self, is_delta: bool) -> Manner {
+        Manner {
+            origin: Arc::from("query"),
+            matching: self.settings.matching.clone(),
+            is_mapped: self.is_mapped,
+            json: self.settings.json.clone(),
+            max_line: self.max_line,
+            is_delta,
+        }
+    }
+
+    async fn read(&self, text: &str, manner: &Manner, since: &str, sink: &Sink) -> Result<String, SourceError> {
         let url = self.url()?;
-        let text = match (&self.settings.query, &self.settings.query_file) {
-            (Some(text), _) => text.clone(),
-            (None, Some(path)) => text_of(path, "source.sql.query_file")?,
-            (None, None) => String::new(),
-        };
         let password = match (&self.settings.password, &self.settings.password_file) {
             (Some(password), _) => Some(password.expose().to_owned()),
             (None, Some(path)) => Some(text_of(path, "source.sql.password_file")?),
@@ -130,10 +140,10 @@ impl Sql {
         let overlap = self.settings.overlap.0;
         let asking = async {
             match url.engine() {
-                SqlEngine::Postgres => postgres::read(&access, &text, since, overlap, manner, sink).await,
-                SqlEngine::MySql => mysql::read(&access, &text, since, overlap, manner, sink).await,
+                SqlEngine::Postgres => postgres::read(&access, text, since, overlap, manner, sink).await,
+                SqlEngine::MySql => mysql::read(&access, text, since, overlap, manner, sink).await,
                 SqlEngine::Sqlite => {
-                    sqlite::read(url.file().unwrap_or_default(), &text, since, overlap, manner, sink).await
+                    sqlite::read(url.file().unwrap_or_default(), text, since, overlap, manner, sink).await
                 }
             }
         };
@@ -161,6 +171,11 @@ impl Source for Sql {
 
     fn forget(&mut self) {
         self.since = None;
+    }
+
+    fn narrow(&mut self, ids: &[String]) -> bool {
+        self.only = if self.settings.object_query.is_some() { ids.to_vec() } else { Vec::new() };
+        !self.only.is_empty()
     }
 
     fn describe(&self) -> String {

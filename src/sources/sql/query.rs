@@ -5,6 +5,8 @@ use crate::{settings::SqlEngine, sources::SourceError};
 
 /// The parameter of deltas.
 const PARAMETER: &str = ":changed_since";
+/// Stands for the ids of single objects.
+const IDS: &str = ":ids";
 
 /// A query, ready to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +61,21 @@ pub(super) fn prepare(text: &str, engine: SqlEngine, parameter: &str) -> Result<
     }
 }
 
+/// Puts `ids` in the place of `:ids`, as texts. They are of letters, digits and `._-` only (the grammar of object ids), so no quote of
+/// any database ends them.
+pub(super) fn with_ids(text: &str, engine: SqlEngine, ids: &[String]) -> String {
+    let safe = |id: &&String| id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+    let list = ids.iter().filter(safe).map(|id| format!("'{id}'")).collect::<Vec<_>>().join(", ");
+    let (mut out, mut rest) = (String::with_capacity(text.len() + list.len()), text);
+    while !rest.is_empty() {
+        let token = next(rest, engine);
+        let (piece, tail) = rest.split_at(token.len);
+        out.push_str(if token.what == What::Ids { &list } else { piece });
+        rest = tail;
+    }
+    out
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum What {
     /// White space or a comment.
@@ -66,6 +83,7 @@ enum What {
     /// A word, a string, a sign.
     Part,
     Parameter,
+    Ids,
     /// A semicolon.
     End,
 }
@@ -103,6 +121,7 @@ fn next(rest: &str, engine: SqlEngine) -> Token {
         b':' if rest.starts_with(PARAMETER) && !bytes.get(PARAMETER.len()).is_some_and(is_word) => {
             token(What::Parameter, PARAMETER.len())
         }
+        b':' if rest.starts_with(IDS) && !bytes.get(IDS.len()).is_some_and(is_word) => token(What::Ids, IDS.len()),
         // The quotes of E'...' take backslashes.
         b'e' | b'E' if engine == SqlEngine::Postgres && bytes.get(1) == Some(&b'\'') => {
             token(What::Part, 1 + quoted_end(&bytes[1..], b'\'', true))
@@ -167,6 +186,16 @@ mod tests {
 
     fn text(query: &str, engine: SqlEngine) -> String {
         prepare(query, engine, "$1").map_or_else(|e| format!("error: {}", e.message()), |query| query.text)
+    }
+
+    #[test]
+    fn ids_stand_where_they_are_asked_for_and_cannot_end_the_text_they_are_in() {
+        let ids = ["4711", "data_center.rack.1-2", "x' OR '1'='1"].map(str::to_owned);
+        let query = "SELECT ':ids' -- :ids\n, a::ids, :idset FROM t WHERE id IN (:ids)";
+        assert_eq!(
+            with_ids(query, SqlEngine::Postgres, &ids),
+            query.replace("(:ids)", "('4711', 'data_center.rack.1-2')"),
+        );
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub enum On {
     Every,
     /// The channel that tells what happens to the service's keys.
     Events,
+    /// The channel of the service's requests.
+    Requests,
     /// The stream that the source reads.
     Stream,
 }
@@ -33,6 +35,7 @@ impl On {
             Self::OwnAndIndex => "the service's own, the index",
             Self::Every => "every service's, reading",
             Self::Events => "the service's keyspace events",
+            Self::Requests => "the service's requests",
             Self::Stream => "the stream of the source",
         }
     }
@@ -51,6 +54,10 @@ pub enum When {
     Sentinel,
     /// With `verify.keyspace_events`.
     KeyspaceEvents,
+    /// With `fill.misses`.
+    Misses,
+    /// With `fill.requests`.
+    Requests,
     /// With a source of kind `events`.
     Stream,
     /// When it is asked for: for looking at other services as this user.
@@ -68,6 +75,8 @@ impl When {
             Self::Database => "with a database other than 0",
             Self::Sentinel => "with `redis.sentinel`",
             Self::KeyspaceEvents => "with `verify.keyspace_events`",
+            Self::Misses => "with `fill.misses`",
+            Self::Requests => "with `fill.requests`",
             Self::Stream => "with `source.kind = \"events\"`",
             Self::Peers => "with `--with peers`",
             Self::OnSentinels => "on the sentinels, `--sentinel`",
@@ -190,13 +199,11 @@ pub static GRANTS: &[Grant] = &[
         "vanished objects; handing the lease back; `rm`, `purge` and `retire`",
         &["DEL", "{probe}"],
     ),
-    grant(
-        "psubscribe",
-        On::Events,
-        When::KeyspaceEvents,
-        "hearing at once of keys that are lost",
-        &["PSUBSCRIBE", "{events}"],
-    ),
+    grant("role", On::Nothing, When::Misses, "the replicas on which misses are listened for", &["ROLE"]),
+    // On a key that is gone by now: nobody's request is taken.
+    grant("brpop", On::Own, When::Requests, "requests, as they come", &["BRPOP", "{probe}", "0.01"]),
+    grant("llen", On::Own, When::Requests, "how many requests wait", &["LLEN", "{probe}"]),
+    grant("ltrim", On::Own, When::Requests, "the bound of the list of requests", &["LTRIM", "{probe}", "0", "1"]),
     // Of a group that is not there, and with ids that are none: what is allowed fails, and changes nothing.
     grant(
         "xreadgroup",
@@ -213,6 +220,16 @@ pub static GRANTS: &[Grant] = &[
         "the consumer group, where there is none",
         &["XGROUP", "CREATE", "{stream}", "@probe", "@probe"],
     ),
+    // Last: who has subscribed can do nothing else.
+    grant(
+        "psubscribe",
+        On::Events,
+        When::KeyspaceEvents,
+        "hearing at once of keys that are lost",
+        &["PSUBSCRIBE", "{events}"],
+    ),
+    grant("psubscribe", On::Events, When::Misses, "hearing of keys that readers miss", &["PSUBSCRIBE", "{events}"]),
+    grant("subscribe", On::Requests, When::Requests, "requests over the channel", &["SUBSCRIBE", "{requests}"]),
     grant("sentinel|get-master-addr-by-name", On::Nothing, When::OnSentinels, "which server is the master", &[]),
 ];
 
@@ -228,6 +245,7 @@ pub(in crate::store) struct Places {
     other: String,
     database: String,
     events: String,
+    requests: String,
     stream: String,
 }
 
@@ -239,6 +257,7 @@ impl Places {
             other: format!("{}:@probe", keys.index()),
             database: needs.database.to_string(),
             events: keyspace::pattern(needs.database, &keys),
+            requests: keys.requests(),
             stream: needs.stream.clone().unwrap_or_default(),
             keys,
         }
@@ -253,6 +272,7 @@ impl Places {
             "{other}" => self.other.as_str(),
             "{database}" => self.database.as_str(),
             "{events}" => self.events.as_str(),
+            "{requests}" => self.requests.as_str(),
             "{stream}" => self.stream.as_str(),
             word => word,
         };

@@ -22,6 +22,10 @@ pub struct Needs {
     pub sentinel: bool,
     /// `verify.keyspace_events`.
     pub keyspace_events: bool,
+    /// `fill.misses`.
+    pub misses: bool,
+    /// `fill.requests`.
+    pub requests: bool,
     /// The stream that the source reads, where it does so as this user.
     pub stream: Option<String>,
     /// Looking at other services as this user.
@@ -34,7 +38,13 @@ impl Needs {
     /// What one configured service uses.
     pub fn of(settings: &Settings) -> Self {
         let stream = stream(settings).filter(|(_, server)| *server == settings.redis).map(|(stream, _)| stream);
-        Self { keyspace_events: settings.verify.keyspace_events, stream, ..Self::of_server(&settings.redis) }
+        Self {
+            keyspace_events: settings.verify.keyspace_events,
+            misses: settings.fill.misses,
+            requests: settings.fill.requests,
+            stream,
+            ..Self::of_server(&settings.redis)
+        }
     }
 
     /// What any service on that server uses.
@@ -49,6 +59,8 @@ impl Needs {
             When::Database => self.database != 0,
             When::Sentinel => self.sentinel,
             When::KeyspaceEvents => self.keyspace_events,
+            When::Misses => self.misses,
+            When::Requests => self.requests,
             When::Stream => self.stream.is_some(),
             When::Peers => self.peers,
             When::OnSentinels => false,
@@ -108,13 +120,16 @@ pub fn writer_rules(prefix: &str, service: &ServiceName, needs: &Needs, dialect:
     if let Some(stream) = stream.as_ref().filter(|_| dialect == Dialect::Six) {
         rules.push(stream.clone());
     }
-    if needs.keyspace_events {
+    if needs.keyspace_events || needs.misses {
         rules.push(format!("&{}", keyspace::pattern(needs.database, &keys)));
+    }
+    if needs.requests {
+        rules.push(format!("&{}", keys.requests()));
     }
     match dialect {
         Dialect::Six => rules.extend(self::commands(needs.grants().filter(|grant| grant.when != When::Peers))),
         Dialect::Seven => {
-            rules.extend(commands(&[On::Own, On::Nothing, On::Events]));
+            rules.extend(commands(&[On::Own, On::Nothing, On::Events, On::Requests]));
             rules.extend(selector(&[&own[0], &own[1], &index], commands(&[On::OwnAndIndex])));
             rules.extend(selector(&[&index], commands(&[On::Index])));
             rules.extend(selector(&[&every(prefix)], commands(&[On::Every])));
@@ -204,11 +219,21 @@ mod tests {
     #[test]
     fn what_is_switched_on_has_what_it_needs() {
         let stream = Some("in[1]*".to_owned());
-        let needs =
-            Needs { database: 3, sentinel: true, keyspace_events: true, stream, peers: true, only_needed: false };
+        let needs = Needs {
+            database: 3,
+            sentinel: true,
+            keyspace_events: true,
+            stream,
+            peers: true,
+            requests: true,
+            ..Needs::default()
+        };
         let seven = line(&needs, Dialect::Seven);
         for part in [
             " &__keyspace@3__:ralphext:v1:hwinfo:* ",
+            " &ralphext:v1:hwinfo:@requests ",
+            " +brpop +llen +ltrim ",
+            " +subscribe ",
             " +select +role ",
             " +psubscribe ",
             "(%R~ralphext:v1:* +exists +get +mget +getrange +strlen +pttl)",

@@ -261,6 +261,18 @@ catalogue! {
     data_losses: Counter = "ralphext_data_losses_total";
     /// 1 while the server tells of lost and changed keys, 0 while it does not; only with `verify.keyspace_events`.
     hearing: Gauge = "ralphext_keyspace_events";
+    /// Objects that were computed as a reader missed or requested them, by outcome: `absent` (the source has no such object),
+    /// `refused` (its record could not be taken), `failed` (the source did). Only with `[fill]`, as all that follow with `fill`.
+    fills: By<Counter> = "ralphext_fills_total", "outcome" in &["written", "unchanged", "absent", "refused", "failed"];
+    /// Misses and requests that led to nothing, by reason: `unknown` (the source did not know the id of late, or cannot be
+    /// asked), `limit` (`fill.max_rate`), `lost` (they came faster than they could be looked at, or the list was too long).
+    fill_ignored: By<Counter> = "ralphext_fill_ignored_total", "reason" in &["unknown", "limit", "lost"];
+    /// Ids that are left alone, since the source does not know them or their content was refused.
+    fill_unknown: Gauge = "ralphext_fill_unknown_ids";
+    /// Servers on which readers are listened to, and the list of requests, by state.
+    fill_servers: By<Gauge> = "ralphext_fill_servers", "state" in &["heard", "deaf"];
+    /// From a miss or request to the sending of the value.
+    fill_duration: Histogram = "ralphext_fill_duration_seconds";
     /// From the sending of a batch to its confirmation by Redis.
     batch_duration: By<Histogram> = "ralphext_redis_batch_duration_seconds", "kind" in &["write", "renew"];
     /// Batches that wait or are under way to Redis; at their bound the source is slowed down.
