@@ -68,8 +68,9 @@ fuzz: ## feed the parsers with what nobody thought of, for FUZZ_SECONDS each (ne
 	@set -eu; for target in record head memory canonical; do \
 	  RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096; done
 
-generate: ## write schemas/ and docs/reference/ from the Rust types, and what is generated of the chart
+generate: ## write schemas/, docs/reference/, the chart's schema and the index of the examples from types and settings
 	$(CARGO) run --quiet --locked --bin ralphext -- generate
+	$(CARGO) run --quiet --locked --bin ralphext -- index --from examples > docs/extensions.md
 	@scripts/chart.py
 
 clean: ## remove what was built

@@ -132,6 +132,14 @@ impl View {
         }
     }
 
+    /// What a service's keys begin with.
+    pub fn prefix(&self, service: &str) -> &str {
+        match self {
+            Self::All(browser) => browser.prefix(),
+            Self::Own(all) => all.get(service).map_or("", |served| served.browser.prefix()),
+        }
+    }
+
     /// All services, and what goes wrong with Redis.
     pub async fn services(&self) -> (Vec<Service>, Option<StoreError>) {
         match self {

@@ -94,6 +94,11 @@ impl Browser {
         self.target.address()
     }
 
+    /// What all keys begin with.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     /// All services of the index that have a descriptor.
     ///
     /// # Errors

@@ -92,7 +92,7 @@ pub(super) fn services(reader: &mut Reader, output: Output) -> Result<Exit, Fail
 }
 
 /// A service's own user may read only its own descriptor.
-fn refused(e: StoreError) -> Failure {
+pub(super) fn refused(e: StoreError) -> Failure {
     let hint = "all services are listed from their descriptors: let the user read them (`ralphext acl SVC --with peers`), or \
                 be a reader (`ralphext acl --reader`) by RALPHEXT__REDIS__USERNAME and RALPHEXT__REDIS__PASSWORD";
     match e.class {

@@ -14,6 +14,7 @@ mod explain;
 mod generate;
 mod get;
 mod holding;
+mod index;
 mod init;
 mod install;
 mod lint;
@@ -83,6 +84,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Verb::Status => status::status(&globals),
         Verb::Plan(args) => plan::plan(&globals, &args),
         Verb::Get(args) => get::get(&globals, &args),
+        Verb::Index(args) => index::index(&globals, &args),
         Verb::Ls(args) => ls::ls(&globals, &args),
         Verb::Explain(args) => explain::explain(&globals, &args),
         Verb::Diff(args) => diff::diff(&globals, &args),

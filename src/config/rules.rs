@@ -107,12 +107,11 @@ impl<'a> Rules<'a> {
     }
 
     fn service(&mut self) {
-        if let Some(url) = &self.settings.service.docs_url
-            && !url.starts_with("https://")
-            && !url.starts_with("http://")
-        {
-            let hint = "write https://...: it becomes a link on Ralph's pages";
-            self.refuse(&["service.docs_url"], "it is no http or https address", hint);
+        let service = &self.settings.service;
+        let links = [("service.docs_url", &service.docs_url), ("service.content_schema", &service.content_schema)];
+        for (key, _) in links.iter().filter(|(_, url)| url.as_ref().is_some_and(|url| !is_link(url))) {
+            let hint = "write https://...: it becomes a link, on Ralph's pages or in the index";
+            self.refuse(&[key], "it is no http or https address", hint);
         }
         if self.settings.service.models.iter().any(|m| m.is_empty() || m.contains(char::is_whitespace)) {
             let hint = "write Django labels, such as \"data_center.DataCenterAsset\"";
@@ -315,4 +314,8 @@ pub(super) fn together(services: &[(Settings, Node)], report: &mut Report) {
         }
         seen.push(service);
     }
+}
+
+fn is_link(url: &str) -> bool {
+    url.starts_with("https://") || url.starts_with("http://")
 }

@@ -6,6 +6,7 @@
 mod card;
 mod chart;
 mod frame;
+pub mod index;
 mod outline;
 #[cfg(test)]
 mod tests;

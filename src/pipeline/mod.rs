@@ -76,6 +76,7 @@ pub use merge::{Board, Merging, Named, merged};
 pub use pass::Progress;
 pub use plan::{Output, Plan, Planned};
 pub use preview::{Preview, Shown, preview, preview_one, preview_sample};
+pub use profile::profile;
 pub use record::{BadRecord, Lead, Record, fast_id, lead, parse, record_schema};
 pub use report::{Outcome, PassReport, Summary};
 pub use resolved::resolved;

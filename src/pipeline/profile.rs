@@ -17,6 +17,11 @@ pub(super) fn instance() -> String {
     format!("{host}-{}-{:08x}", std::process::id(), fastrand::u32(..))
 }
 
+/// The descriptor of a service that `run` has not begun with: what its settings say of it.
+pub fn profile(settings: &Settings) -> Descriptor {
+    descriptor(settings, Kind::Run, "")
+}
+
 /// The descriptor that a service begins with.
 pub(super) fn descriptor(settings: &Settings, kind: Kind, token: &str) -> Descriptor {
     let service = &settings.service;
@@ -30,6 +35,8 @@ pub(super) fn descriptor(settings: &Settings, kind: Kind, token: &str) -> Descri
         owner: service.owner.clone(),
         docs_url: service.docs_url.clone(),
         models: service.models.clone(),
+        content_type: settings.default_content_type().map(|usual| usual.as_str().to_owned()),
+        content_schema: service.content_schema.clone(),
         status: ServiceStatus::Starting,
         as_of: None,
         heartbeat_at: Stamp(super::now().unix_ms),

@@ -241,6 +241,12 @@ pub struct Descriptor {
     pub docs_url: Option<String>,
     /// Ralph's models that it has content for; empty: any.
     pub models: Vec<String>,
+    /// Type of its content where the record does not name another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// Where the JSON Schema of its content is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_schema: Option<String>,
     /// How it is doing.
     pub status: ServiceStatus,
     /// From when its content is: when the source last confirmed all of it.
@@ -310,6 +316,8 @@ fn example() -> Descriptor {
         owner: Some("platform@example.org".to_owned()),
         docs_url: Some("https://docs.example.org/hwinfo".to_owned()),
         models: vec!["data_center.datacenterasset".to_owned()],
+        content_type: Some("application/json".to_owned()),
+        content_schema: Some("https://docs.example.org/hwinfo.schema.json".to_owned()),
         status: ServiceStatus::Failing,
         as_of: Some(at),
         heartbeat_at: at,

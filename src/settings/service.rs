@@ -31,6 +31,9 @@ pub struct Service {
     /// A page about the service, shown beside its content. Default: none.
     #[serde(default)]
     pub docs_url: Option<String>,
+    /// Where the JSON Schema of its content is, for those who read it. Default: none.
+    #[serde(default)]
+    pub content_schema: Option<String>,
     /// The Ralph models that it has content for, as Django labels (`data_center.DataCenterAsset`). Default: empty,
     /// which means that readers cannot tell beforehand and look every object up.
     #[serde(default)]
@@ -40,7 +43,15 @@ pub struct Service {
 impl Service {
     /// A service of which only the name is known.
     pub fn named(name: ServiceName) -> Self {
-        Self { name, title: None, description: None, owner: None, docs_url: None, models: Vec::new() }
+        Self {
+            name,
+            title: None,
+            description: None,
+            owner: None,
+            docs_url: None,
+            content_schema: None,
+            models: Vec::new(),
+        }
     }
 }
 
@@ -57,6 +68,8 @@ struct Table {
     owner: Option<String>,
     #[serde(default)]
     docs_url: Option<String>,
+    #[serde(default)]
+    content_schema: Option<String>,
     #[serde(default)]
     models: Vec<String>,
 }
@@ -75,9 +88,9 @@ impl<'de> Deserialize<'de> for Service {
                     .map_err(|e| E::custom(format!("{text:?} is no service name: {e}")))
             }
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Service, A::Error> {
-                let Table { name, title, description, owner, docs_url, models } =
+                let Table { name, title, description, owner, docs_url, content_schema, models } =
                     Table::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(Service { name, title, description, owner, docs_url, models })
+                Ok(Service { name, title, description, owner, docs_url, content_schema, models })
             }
         }
         de.deserialize_any(BareOrTable)

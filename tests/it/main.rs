@@ -112,6 +112,8 @@ mod stream;
 mod cli_config;
 /// `test` and `plan`: looking without touching.
 mod cli_dry;
+/// `index`: what extensions there are, for documentation.
+mod cli_index;
 /// `rm`, `purge`, `retire`, `stats`, `watch`, `diff`, and the parts of `get`.
 mod cli_keys;
 /// `get`, `ls`, `explain`, `status`: looking at what is there.

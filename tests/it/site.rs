@@ -59,6 +59,11 @@ fn pages_lead_from_services_to_an_object() {
     }
     assert!(!object.contains("Fetch it anew"), "nothing can be changed here");
     assert!(page(port, "/s/hwinfo/live").contains("data-feed=\"hwinfo\""));
+    let index = page(port, "/index");
+    assert!(
+        index.contains("Hardware &lt;b&gt;facts") && index.contains("ralphext:v1:hwinfo:&lt;object_id&gt;"),
+        "{index}"
+    );
     for (path, status) in [("/s/tickets", 404), ("/s/No", 404), ("/s/hwinfo/o/a:b", 422), ("/s/hwinfo?state=x", 422)] {
         let answer = get(port, path);
         assert_eq!(answer.status, status, "{path}");

@@ -4,6 +4,7 @@
 //! Nothing that others wrote is let out unescaped, and the browser is told to run and load nothing but what stands here. HTML
 //! of extensions is in a frame without scripts and origin (`page`).
 
+mod index;
 mod layout;
 mod live;
 mod metrics;
@@ -27,7 +28,7 @@ use super::{
     api::{self, Api, Query},
     guard::Guard,
     refused::Refused,
-    view::View,
+    view::{Untold, View},
 };
 use crate::{
     model::{ObjectId, ServiceName},
@@ -47,6 +48,7 @@ pub fn site(view: View, place: &ListenPlace, token_file: Option<PathBuf>, stop: 
     };
     let pages = Router::new()
         .route("/", get(services))
+        .route("/index", get(index))
         .route("/s/{service}", get(objects))
         .route("/s/{service}/live", get(live))
         .route("/s/{service}/o/{id}", get(object))
@@ -95,6 +97,12 @@ async fn services(State(api): State<Arc<Api>>) -> Response {
         return (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, to)]).into_response();
     }
     drawn(Ok(services::page(&services, failed.as_ref())))
+}
+
+/// What there is for whom: the index of extensions.
+async fn index(State(api): State<Arc<Api>>) -> Response {
+    let (services, failed) = api.view.services().await;
+    drawn(failed.map_or_else(|| Ok(index::page(&services, &api.view)), |e| Err(Untold::Store(e).into())))
 }
 
 fn named(service: &str) -> Result<ServiceName, Refused> {

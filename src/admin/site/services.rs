@@ -31,7 +31,7 @@ pub(super) fn page(services: &[Service], failed: Option<&StoreError>) -> Layout 
     for service in services {
         tile(&mut main, service, now);
     }
-    main += "</ul>\n</div>\n";
+    main += "</ul>\n</div>\n<p><a href=\"/index\">Index: what each shows, for whom, and whom to ask</a></p>\n";
     Layout { title: "Services".to_owned(), path: Vec::new(), main, again: Some(AGAIN) }
 }
 

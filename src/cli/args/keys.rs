@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::Crontab;
 use crate::settings::HumanDuration;
@@ -144,4 +144,30 @@ pub struct Retire {
     /// How fast to walk
     #[command(flatten)]
     pub scan: Scan,
+}
+
+/// See [`super::Verb::Index`].
+#[derive(Debug, Args)]
+pub struct Index {
+    /// Take it from configurations, not from Redis: a file, a directory of services, or a directory of directories with a
+    /// ralphext.toml each; may be repeated
+    #[arg(long, value_name = "PATH")]
+    pub from: Vec<PathBuf>,
+    /// How it looks. Default: as the file of --check ends, else markdown; --output json is the same as json
+    #[arg(long, value_name = "FORM")]
+    pub form: Option<IndexForm>,
+    /// Compare with a file that was written before; exit code 1 when it has drifted
+    #[arg(long, value_name = "FILE")]
+    pub check: Option<PathBuf>,
+}
+
+/// How an index looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum IndexForm {
+    /// A table and a section for each
+    Markdown,
+    /// A page in one file
+    Html,
+    /// For scripts; from Redis with the state of each service
+    Json,
 }

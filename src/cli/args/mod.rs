@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use self::keys::{Diff, Doctor, Get, Purge, Removal, Retire, Rm, Scan, Stats, Ui, Watch};
+pub use self::keys::{Diff, Doctor, Get, Index, IndexForm, Purge, Removal, Retire, Rm, Scan, Stats, Ui, Watch};
 use super::crontab::Crontab;
 use crate::settings::LogFormat;
 
@@ -116,6 +116,8 @@ pub enum Verb {
     Get(Get),
     /// List the services of a Redis, or the objects of one
     Ls(Ls),
+    /// Print the index of extensions, for documentation: what each shows, of which objects, how fresh, whom to ask
+    Index(Index),
     /// Tell why an object's key is as it is
     Explain(Object),
     /// Show what the source says of an object now against what Redis has

@@ -94,6 +94,7 @@ const EVERY_KEY: &str = r#"
         description = "Facts"
         owner = "dc@example.com"
         docs_url = "https://example.com"
+        content_schema = "https://example.com/schema.json"
         models = ["data_center.DataCenterAsset"]
         [redis]
         url = "rediss://mymaster/1"

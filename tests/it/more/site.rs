@@ -66,7 +66,7 @@ fn every_page_is_sound_in_two_sizes_and_two_themes() {
         "origin": format!("http://127.0.0.1:{port}"),
         "images": std::env::var("RALPHEXT_IMAGES").ok().map(|dir| repository().join(dir)),
         "pages": [
-            page("objects", "/s/hwinfo"), page("failed", "/s/hwinfo?q=&state=failed"), page("object", "/s/hwinfo/o/1"),
+            page("index", "/index"), page("objects", "/s/hwinfo"), page("failed", "/s/hwinfo?q=&state=failed"), page("object", "/s/hwinfo/o/1"),
             page("html", "/s/hwinfo/o/2"), page("hostile", "/s/hwinfo/o/3"), page("live", "/s/hwinfo/live"),
         ],
         "search": {"path": "/s/hwinfo", "text": "77777"},
@@ -87,6 +87,6 @@ fn every_page_is_sound_in_two_sizes_and_two_themes() {
     let told: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text:.500}"));
     let problems: Vec<&str> = told["problems"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
     assert!(problems.is_empty(), "{}", problems.join("\n"));
-    assert_eq!(told["visits"], 6 * 4);
+    assert_eq!(told["visits"], 7 * 4);
     sidecar.stop().expect(0);
 }
