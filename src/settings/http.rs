@@ -20,6 +20,10 @@ pub struct Http {
     /// Address of one object, with `{id}` in it; its answer is the object's content, of the type that it says. A 404 means
     /// that the object has none.
     pub object_url: Option<String>,
+    /// For a list of records at `url`: address of one object's records, with `{id}` in it, such as
+    /// `https://host/assets/?id={id}`. Its answer has the form of the list's; a 404 means that there are none. For `[fill]`, and for objects
+    /// that are fetched anew by hand.
+    pub item_url: Option<String>,
     /// The ids for `object_url`, in place of a list at `url`.
     pub ids: Vec<String>,
     /// File with the ids for `object_url`, one a line, in place of `ids`.
@@ -95,6 +99,7 @@ impl Default for Http {
         Self {
             url: None,
             object_url: None,
+            item_url: None,
             ids: Vec::new(),
             ids_file: None,
             id_at: "/id".to_owned(),

@@ -53,7 +53,11 @@ impl Rules<'_> {
             let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
             rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && !rest.contains(char::is_whitespace))
         };
-        for (key, text) in [("source.http.url", &http.url), ("source.http.object_url", &http.object_url)] {
+        for (key, text) in [
+            ("source.http.url", &http.url),
+            ("source.http.object_url", &http.object_url),
+            ("source.http.item_url", &http.item_url),
+        ] {
             if text.as_deref().is_some_and(|text| !is_address(text)) {
                 self.refuse(&[key], "it is no address of a server", "write https://host/path");
             }
@@ -62,6 +66,15 @@ impl Rules<'_> {
             if password.contains('@') {
                 let hint = "write username and password_file in [source.http]";
                 self.refuse(&[key], "it holds a user or password, which addresses are shown with", hint);
+            }
+        }
+        if let Some(template) = &http.item_url {
+            if !template.contains("{id}") {
+                let hint = "write item_url = \"https://host/assets/?id={id}\"";
+                self.refuse(&["source.http.item_url"], "there is no {id} in it", hint);
+            } else if http.object_url.is_some() {
+                let keys = ["source.http.item_url", "source.http.object_url"];
+                self.refuse(&keys, "source.http.object_url gives single objects already", "remove one of the two");
             }
         }
         let has_ids = !http.ids.is_empty() || http.ids_file.is_some();

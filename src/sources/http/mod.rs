@@ -1,6 +1,7 @@
 //! The source of kind `http`: a list at an address, page by page, or one request for each object. It must not know when it is
 //! asked, nor how a request is sent.
 
+mod items;
 mod objects;
 mod paging;
 mod recognised;
@@ -113,9 +114,13 @@ impl Http {
     }
 
     async fn run(&mut self, sink: &Sink) -> Result<Ending, SourceError> {
-        match self.settings.object_url.clone() {
-            Some(template) => self.objects(&template, sink).await,
-            None => self.list(sink).await,
+        match (self.settings.object_url.clone(), self.settings.item_url.clone()) {
+            (Some(template), _) => self.objects(&template, sink).await,
+            (None, Some(template)) if !self.only.is_empty() => {
+                let only = std::mem::take(&mut self.only);
+                self.items(&template, &only, sink).await
+            }
+            _ => self.list(sink).await,
         }
     }
 
@@ -275,7 +280,7 @@ impl Source for Http {
     }
 
     fn narrow(&mut self, ids: &[String]) -> bool {
-        if self.settings.object_url.is_none() {
+        if self.settings.object_url.is_none() && self.settings.item_url.is_none() {
             return false;
         }
         self.only = ids.to_vec();

@@ -1,18 +1,16 @@
 //! What readers miss and ask for is computed at once, once, and at a bounded rate; what the source does not know costs nothing.
 
 mod servers;
+mod sources;
 
 use std::{
     fs,
-    process::Command,
     time::{Duration, Instant},
 };
 
 use serde_json::json;
 
-use crate::harness::{
-    DEADLINE, Envelope, Ext, Redis, Reply, Running, Scrape, Web, always, eventually, get, ndjson, record, records,
-};
+use crate::harness::{Envelope, Ext, Redis, Running, Scrape, always, eventually, get, record, records};
 
 const REQUESTS: &str = "ralphext:v1:hwinfo:@requests";
 
@@ -91,73 +89,6 @@ fn a_command_is_asked_for_what_is_missed_be_it_known_or_not() {
     let scrape = sidecar.scrape();
     assert_eq!(scrape.value("ralphext_fills_total", &[("outcome", "written")]), 3.0);
     assert_eq!(scrape.value("ralphext_fill_duration_seconds_count", &[]), 3.0);
-    sidecar.stop().expect(0);
-}
-
-#[test]
-fn a_file_of_a_directory_a_request_of_a_server_and_a_row_of_a_database_are_asked_for() {
-    let redis = server();
-    let ext = filling(&redis);
-    ext.write("dir/1.json", "{\"a\": 1}");
-    ext.write("dir/2.html", "<p>two</p>");
-    let ext = ext.set("source.path", "dir");
-    let sidecar = start(&redis, &ext, 1);
-    lose(&redis, "1");
-    lose(&redis, "2");
-    sidecar.stop().expect(0);
-    redis.flush();
-
-    let web = Web::start(|asked| match asked.path.rsplit('/').next().and_then(|id| id.parse::<u64>().ok()) {
-        Some(id @ 1..=3) => Reply::json(json!({"number": id}).to_string()),
-        _ => Reply::status(404),
-    });
-    let ext = filling(&redis).unset("source.path").set("source.kind", "http").set("source.http.ids", json!(["1"]));
-    let ext = ext.set("source.http.object_url", web.url("/objects/{id}"));
-    let sidecar = start(&redis, &ext, 1);
-    lose(&redis, "1");
-    assert_eq!(miss(&redis, "3").json["content"]["number"], 3);
-    sidecar.stop().expect(0);
-    redis.flush();
-
-    let ext = filling(&redis).unset("source.path").set("source.kind", "sql");
-    let sqlite = |script: &str| {
-        let code =
-            "import sqlite3, sys\ndb = sqlite3.connect(sys.argv[1], timeout=60)\ndb.executescript(sys.stdin.read())";
-        let mut python = Command::new("python3");
-        python.arg("-c").arg(code).arg(ext.path("assets.db"));
-        Running::spawn(&mut python, Some(script.to_owned())).finish(DEADLINE).expect(0);
-    };
-    sqlite("CREATE TABLE assets (id INTEGER, vendor TEXT); INSERT INTO assets VALUES (1, 'Dell');");
-    let url = format!("sqlite:{}", ext.path("assets.db").display());
-    let query = "SELECT id, vendor FROM assets";
-    let single = format!("{query} WHERE CAST(id AS TEXT) IN (:ids)");
-    let config = filling(&redis).unset("source.path").set("source.kind", "sql").set("source.sql.url", url);
-    let config = config.set("source.sql.query", query).set("source.sql.object_query", single);
-    let sidecar = start(&redis, &config, 1);
-    lose(&redis, "1");
-    sqlite("INSERT INTO assets VALUES (2, 'HPE');");
-    assert_eq!(miss(&redis, "2").json["content"]["vendor"], "HPE");
-    sidecar.stop().expect(0);
-}
-
-#[test]
-fn a_source_without_single_objects_is_passed_over_for_what_is_known_and_not_for_what_is_not() {
-    let redis = server();
-    let ext = filling(&redis).set("source.interval", "1s");
-    ext.source(&records(20, 1));
-    let mut sidecar = start(&redis, &ext, 1);
-    lose(&redis, "7");
-    redis.get(&key("nobody"));
-    sidecar.wait_for_metric("ralphext_fill_ignored_total", &[("reason", "unknown")], |n| n == 1.0);
-    sidecar.stop().expect(0);
-    redis.flush();
-
-    let script = format!("cat <<'END'\n{}END\nexec sleep 600", ndjson(&records(20, 1)));
-    let ext = filling(&redis).script("stream", &script).set("source.spool", "spool");
-    let mut sidecar = ext.run();
-    sidecar.wait_for_objects(&redis, "hwinfo", 20);
-    sidecar.wait_for_metric("ralphext_fill_servers", &[("state", "heard")], |n| n == 1.0);
-    lose(&redis, "7");
     sidecar.stop().expect(0);
 }
 
@@ -282,21 +213,6 @@ fn what_is_requested_by_list_or_channel_is_computed_anew() {
     redis.cmd::<()>(&words);
     sidecar.wait_until("the list is short", || redis.cmd::<u64>(&["LLEN", REQUESTS]) <= 50);
     sidecar.wait_for_metric("ralphext_fill_ignored_total", &[("reason", "lost")], |n| n > 4000.0);
-    sidecar.stop().expect(0);
-}
-
-#[test]
-fn a_request_of_a_source_without_single_objects_is_a_pass() {
-    let redis = Redis::start();
-    redis.grant(&["hwinfo", "--with", "requests"]);
-    // Nobody looks at the file but once an hour, and nobody watches a command's.
-    let ext = filling(&redis).unset("fill.misses").set("fill.requests", true).set("source.interval", "6s");
-    let ext = ext.script("exec", "echo x >> runs; cat objects.ndjson");
-    ext.source(&records(3, 1));
-    let sidecar = start(&redis, &ext, 2);
-    ext.source(&records(4, 1));
-    redis.cmd::<()>(&["LPUSH", REQUESTS, "4"]);
-    eventually("it is there", || redis.get(&key(4)).is_some());
     sidecar.stop().expect(0);
 }
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{REQUESTS, asked, exec, key, miss, server, start};
-use crate::harness::{Redis, eventually};
+use crate::harness::{Redis, Watched, eventually};
 
 #[test]
 fn what_is_missed_on_a_replica_is_computed() {
@@ -113,4 +113,31 @@ fn who_stands_by_computes_nothing_until_it_is_the_writer() {
     miss(&redis, "8");
     assert_eq!((asked(&first), asked(&second)), (vec!["7".to_owned()], vec!["8".to_owned()]));
     standby.stop().expect(0);
+}
+
+#[test]
+fn after_a_failover_the_new_master_is_listened_to() {
+    let watched = Watched::start(&["notify-keyspace-events Km"], &[], None);
+    watched.servers.iter().for_each(|redis| redis.grant(&["hwinfo", "--with", "sentinel,misses"]));
+    let ext = exec(&watched.servers[0]);
+    let mut ext = ["url", "username", "password"].iter().fold(ext, |ext, name| ext.unset(&format!("redis.{name}")));
+    ext = ext.user("hwinfo").set("redis.url", "redis://mymaster/0");
+    ext.change("redis.sentinel.master", "mymaster");
+    ext.change("redis.sentinel.nodes", watched.nodes());
+    let mut sidecar = ext.run();
+    let (old, new) = (&watched.servers[0], &watched.servers[1]);
+    sidecar.wait_for_passes(old, "hwinfo", 1);
+    sidecar.wait_for_metric("ralphext_fill_servers", &[("state", "heard")], |n| n == 2.0);
+    let filled = |redis: &Redis, id: u64| {
+        eventually("it is there", || {
+            redis.try_cmd::<Option<String>>(&["GET", &key(id)]).is_ok_and(|raw| raw.is_some())
+        });
+    };
+    filled(new, 7);
+    watched.wait_for_replica();
+    watched.fail_over(1);
+    filled(new, 8);
+    sidecar.wait_for_metric("ralphext_fill_servers", &[("state", "heard")], |n| n == 2.0);
+    filled(old, 9);
+    sidecar.stop().expect(0);
 }
