@@ -52,7 +52,7 @@ impl Answer {
         Self { status, headers, url, body: Body::Waiting(Box::new(response), limits), max_body, read: 0 }
     }
 
-    /// Its status: a success, 304 or 404.
+    /// Its status: of a `get` a success, 304 or 404.
     pub fn status(&self) -> StatusCode {
         self.status
     }

@@ -99,10 +99,35 @@ impl Client {
         }
     }
 
+    /// Sends `body`, JSON, to `url` once: whoever changes something has to know whether it was asked for twice. Whatever its
+    /// status, an answer is an answer.
+    ///
+    /// # Errors
+    /// When none comes; see [`WebError::kind`].
+    pub async fn post(&self, url: &Url, body: String, extra: &HeaderMap) -> Result<Answer, WebError> {
+        let deadline = Instant::now() + self.access.timeout;
+        let request = self.inner.post(url.clone()).header(header::CONTENT_TYPE, "application/json").body(body);
+        self.sent(request, (url, extra), deadline).await
+    }
+
     async fn once(&self, url: &Url, extra: &HeaderMap, deadline: Instant) -> Result<Answer, WebError> {
+        let answer = self.sent(self.inner.get(url.clone()), (url, extra), deadline).await?;
+        let status = answer.status();
+        if status.is_success() || status == StatusCode::NOT_MODIFIED || status == StatusCode::NOT_FOUND {
+            return Ok(answer);
+        }
+        Err(WebError::status(url, status, answer.headers(), self.access.has_secret()))
+    }
+
+    async fn sent(
+        &self,
+        request: reqwest::RequestBuilder,
+        (url, extra): (&Url, &HeaderMap),
+        deadline: Instant,
+    ) -> Result<Answer, WebError> {
         let mut headers = self.own_headers()?;
         headers.extend(extra.iter().map(|(name, value)| (name.clone(), value.clone())));
-        let request = self.inner.get(url.clone()).headers(headers).send();
+        let request = request.headers(headers).send();
         let left = deadline.saturating_duration_since(Instant::now());
         // A task of its own, which goes on while the one that asks is held up.
         let mut task = JoinSet::new();
@@ -112,12 +137,8 @@ impl Client {
             Some(Ok(Err(_))) => return Err(WebError::too_slow(url, self.access.timeout)),
             Some(Err(_)) | None => return Err(WebError::stopping(url)),
         };
-        let status = response.status();
-        if status.is_success() || status == StatusCode::NOT_MODIFIED || status == StatusCode::NOT_FOUND {
-            let left = deadline.saturating_duration_since(Instant::now());
-            return Ok(Answer::new(response, self.access.max_body, Limits { left, timeout: self.access.timeout }));
-        }
-        Err(WebError::status(url, status, response.headers(), self.access.has_secret()))
+        let left = deadline.saturating_duration_since(Instant::now());
+        Ok(Answer::new(response, self.access.max_body, Limits { left, timeout: self.access.timeout }))
     }
 
     /// The headers with secrets, read anew: a token that was changed needs no restart.
