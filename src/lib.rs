@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod decision;
 pub mod envelope;
+pub mod etcd;
 pub mod identity;
 pub mod mapping;
 pub mod model;

@@ -5,6 +5,7 @@ mod inputs;
 mod inventory;
 mod page;
 mod runtime;
+mod shared;
 mod signals;
 
 use std::{collections::BTreeMap, fs, sync::Arc, time::Duration};
@@ -29,6 +30,7 @@ use self::{inventory::Inventories, page::Page};
 pub use inventory::source_once;
 pub use page::ui;
 pub use runtime::block_on;
+pub use shared::{Fetched, Former, SharedError, Sharing};
 pub use signals::stop_on_signal;
 
 /// Why nothing was started.

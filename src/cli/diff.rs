@@ -115,15 +115,20 @@ fn show(told: &Told) {
             output::say!("{warn}different{warn:#} {what}");
             output::say!("{dim}- Redis\n+ source{dim:#}");
             let (redis, source) = (lines(told.redis.as_ref()), lines(told.source.as_ref()));
-            for (sign, line) in changes(&redis, &source) {
-                let style = match sign {
-                    '-' => bad,
-                    '+' => good,
-                    _ => output::PLAIN,
-                };
-                output::say!("{style}{sign} {}{style:#}", output::clean(line));
-            }
+            print(&changes(&redis, &source));
         }
+    }
+}
+
+/// Prints lines that differ.
+pub(super) fn print(changes: &[(char, &str)]) {
+    for (sign, line) in changes {
+        let style = match sign {
+            '-' => output::BAD,
+            '+' => output::GOOD,
+            _ => output::PLAIN,
+        };
+        output::say!("{style}{sign} {}{style:#}", output::clean(line));
     }
 }
 
@@ -137,7 +142,7 @@ fn lines(content: Option<&Value>) -> Vec<String> {
 }
 
 /// The lines that differ, each with two around it, by the longest common subsequence.
-fn changes<'a>(old: &'a [String], new: &'a [String]) -> Vec<(char, &'a str)> {
+pub(super) fn changes<'a>(old: &'a [String], new: &'a [String]) -> Vec<(char, &'a str)> {
     let start = old.iter().zip(new).take_while(|(a, b)| a == b).count();
     let end = old[start..].iter().rev().zip(new[start..].iter().rev()).take_while(|(a, b)| a == b).count();
     let (a, b) = (&old[start..old.len() - end], &new[start..new.len() - end]);

@@ -5,6 +5,7 @@ mod approve;
 mod args;
 mod check;
 mod completions;
+mod config;
 mod crontab;
 mod demo;
 mod diff;
@@ -84,6 +85,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Verb::Status => status::status(&globals),
         Verb::Plan(args) => plan::plan(&globals, &args),
         Verb::Get(args) => get::get(&globals, &args),
+        Verb::Config(what) => config::config(&globals, &what),
         Verb::Index(args) => index::index(&globals, &args),
         Verb::Ls(args) => ls::ls(&globals, &args),
         Verb::Explain(args) => explain::explain(&globals, &args),

@@ -5,13 +5,17 @@ use std::path::PathBuf;
 use super::{
     Exit, Failure,
     args::{Globals, SourceOverride},
+    output,
 };
 use crate::{
+    app::Sharing,
     config::{self, Request},
+    etcd::Servers,
     model::{ObjectId, ServiceName},
-    settings::{self, LogFormat, Settings, SourceKind},
+    settings::{self, LogFormat, Secret, Settings, SourceKind},
     store::{Reader, Target},
     telemetry,
+    web::{Url, shown},
 };
 
 /// The settings of every configured service; logging is set up by the first.
@@ -21,7 +25,7 @@ pub fn services(globals: &Globals) -> Result<Vec<Settings>, Failure> {
 
 /// As [`services`], with the files that say so.
 pub fn services_and_files(globals: &Globals) -> Result<(Vec<Settings>, Vec<PathBuf>), Failure> {
-    let loaded = config::load(&request(globals))?;
+    let loaded = config::load(&request(globals)?)?;
     let mut files: Vec<PathBuf> = loaded.iter().flat_map(|l| l.file.iter().chain(&l.shared)).cloned().collect();
     files.dedup();
     let all: Vec<Settings> = loaded.into_iter().map(|l| l.settings).collect();
@@ -33,14 +37,15 @@ pub fn services_and_files(globals: &Globals) -> Result<(Vec<Settings>, Vec<PathB
 
 /// The configured services, of which there need be none, and the Redis that is named beside them.
 pub fn services_or_redis(globals: &Globals) -> Result<(Vec<Settings>, settings::Redis), Failure> {
-    let request = request(globals);
+    let request = request(globals)?;
     let connection = config::load_connection(&request)?;
     let all: Vec<Settings> = config::load_any(&request)?.into_iter().map(|l| l.settings).collect();
     telemetry::init(&connection.log).map_err(|e| Failure::told(Exit::Usage, e))?;
     Ok((all, connection.redis))
 }
 
-fn request(globals: &Globals) -> Request {
+/// What is to be loaded, with what stands in etcd, where one is named.
+pub fn request(globals: &Globals) -> Result<Request, Failure> {
     let mut request = Request::from_process();
     request.paths.clone_from(&globals.config);
     request.sets.clone_from(&globals.sets);
@@ -53,7 +58,54 @@ fn request(globals: &Globals) -> Request {
     set("log.level", globals.log_level.clone());
     let format = globals.log_format.map(LogFormat::from);
     set("log.format", format.map(|format| format!("{format:?}").to_lowercase()));
-    request
+    if let Some(sharing) = sharing(globals)? {
+        let fetched = sharing.fetch()?;
+        if let Some(away) = fetched.away {
+            let warn = output::WARN;
+            output::note(format_args!("{warn}note:{warn:#} {}", output::clean(&away)));
+        }
+        request.remote = Some(fetched.remote);
+    }
+    Ok(request)
+}
+
+/// Where shared configuration is; none where no etcd is named.
+pub fn sharing(globals: &Globals) -> Result<Option<Sharing>, Failure> {
+    let shared = &globals.shared;
+    let var = |name: &str| std::env::var(format!("RALPHEXT_CONFIG_{name}")).ok().filter(|text| !text.is_empty());
+    let endpoints = match shared.config_etcd.as_slice() {
+        [] => var("ETCD").map(|text| text.split(',').map(|one| one.trim().to_owned()).collect()).unwrap_or_default(),
+        given => given.to_vec(),
+    };
+    if endpoints.is_empty() {
+        return Ok(None);
+    }
+    let usage = |message: String, hint: &str| Failure::new(Exit::Usage, message, hint);
+    let endpoints = endpoints.iter().map(|text| {
+        let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        url.ok_or_else(|| usage(format!("{:?} is no address of etcd", shown(text)), "write http://host:2379"))
+    });
+    let prefix = shared.config_prefix.clone().or_else(|| var("PREFIX")).unwrap_or_else(|| "/ralphext".to_owned());
+    let password = match (var("ETCD_PASSWORD"), var("ETCD_PASSWORD_FILE")) {
+        (Some(password), _) => Some(Secret::new(password)),
+        (None, Some(path)) => {
+            let text = std::fs::read_to_string(&path).map_err(|e| {
+                usage(format!("cannot read etcd's password from {path}: {e}"), "is it mounted, and may this user read it")
+            })?;
+            Some(Secret::new(text.trim_end_matches(['\r', '\n'])))
+        }
+        (None, None) => None,
+    };
+    let servers = Servers {
+        endpoints: endpoints.collect::<Result<_, _>>()?,
+        user: var("ETCD_USER"),
+        password,
+        ca: var("ETCD_CA").map(PathBuf::from),
+        cert: var("ETCD_CERT").map(PathBuf::from),
+        key: var("ETCD_KEY").map(PathBuf::from),
+    };
+    let copy = shared.config_copy.clone().or_else(|| var("COPY").map(PathBuf::from));
+    Ok(Some(Sharing { servers, prefix: prefix.trim_end_matches('/').to_owned(), copy }))
 }
 
 /// Puts the flags `--source` and `--complete` into the settings; with `is_once`, the source has to have an end.
@@ -91,7 +143,7 @@ pub fn with_source(
 
 /// The Redis to look at, and the keys' prefix; no service need be configured. Nothing is sent.
 pub fn redis(globals: &Globals) -> Result<(Target, String), Failure> {
-    let connection = config::load_connection(&request(globals))?;
+    let connection = config::load_connection(&request(globals)?)?;
     telemetry::init(&connection.log).map_err(|e| Failure::told(Exit::Usage, e))?;
     Ok((Target::new(&connection.redis)?, connection.redis.prefix))
 }

@@ -14,11 +14,20 @@ pub enum Origin {
         /// Column in it, in characters.
         column: usize,
     },
+    /// A key of etcd; the line counts from 1 and is 0 where it is not known.
+    Etcd {
+        /// The key.
+        key: Arc<str>,
+        /// Line in its value.
+        line: usize,
+        /// It is not from etcd itself but from the copy that is kept for when it is away.
+        is_copy: bool,
+    },
     /// An environment variable.
     Env(Arc<str>),
     /// A flag of the command line.
     Flag,
-    /// No file, variable or flag: a default, or something missing.
+    /// No file, key, variable or flag: a default, or something missing.
     Default,
 }
 
@@ -40,6 +49,13 @@ impl fmt::Display for Origin {
             Self::File { path, line: 0, .. } => write!(f, "{}", path.display()),
             Self::File { path, line, column: 0 } => write!(f, "{}:{line}", path.display()),
             Self::File { path, line, column } => write!(f, "{}:{line}:{column}", path.display()),
+            Self::Etcd { key, line, is_copy } => {
+                let copy = if *is_copy { " (kept copy)" } else { "" };
+                match line {
+                    0 => write!(f, "etcd:{key}{copy}"),
+                    line => write!(f, "etcd:{key}:{line}{copy}"),
+                }
+            }
             Self::Env(name) => write!(f, "environment variable {name}"),
             Self::Flag => f.write_str("command line"),
             Self::Default => f.write_str("configuration"),

@@ -1,5 +1,5 @@
-//! Where settings come from: defaults < shared files < a service's file < environment < flags. It must not know what
-//! the settings are used for, nor touch the network.
+//! Where settings come from: defaults < etcd, shared < etcd, of the service < shared files < a service's file < environment
+//! < flags. It must not know what the settings are used for, nor touch the network: what stands in etcd is handed in.
 
 mod error;
 mod expand;
@@ -9,7 +9,9 @@ mod keys;
 mod node;
 mod overrides;
 mod paths;
+mod remote;
 mod rules;
+mod show;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -24,6 +26,8 @@ use self::{error::Report, node::Node, paths::resolve_paths, rules::Rules, types:
 pub use self::{
     error::{ConfigError, Origin, Problem},
     files::SEARCH,
+    remote::{Document, Place, Remote},
+    show::{Shown, show},
 };
 use crate::settings::{Log, Redis, Settings};
 
@@ -38,13 +42,15 @@ pub struct Request {
     pub env: BTreeMap<String, String>,
     /// Where to look when no path is given.
     pub search: Vec<PathBuf>,
+    /// What stands in etcd; none where it is not asked.
+    pub remote: Option<Remote>,
 }
 
 impl Request {
     /// No paths, no flags, the default places, and this environment.
     pub fn new(env: impl IntoIterator<Item = (String, String)>) -> Self {
         let search = SEARCH.iter().map(PathBuf::from).collect();
-        Self { paths: Vec::new(), sets: Vec::new(), env: env.into_iter().collect(), search }
+        Self { paths: Vec::new(), sets: Vec::new(), env: env.into_iter().collect(), search, remote: None }
     }
 
     /// As [`Request::new`] with the process's own environment; variables that are not UTF-8 are left out.
@@ -130,6 +136,8 @@ struct Parsed {
 
 /// What was found, not merged yet.
 struct Layers {
+    /// What stands in etcd.
+    remote: remote::Layers,
     /// Files without a service, when there are several files.
     shared: Vec<Parsed>,
     /// Files with one; `None` stands for a service that environment or flags alone name.
@@ -141,10 +149,11 @@ struct Layers {
 
 impl Layers {
     fn gather(request: &Request, report: &mut Report) -> Self {
+        let remote = request.remote.as_ref().map(|remote| remote.layers(report)).unwrap_or_default();
         let environment = overrides::environment(&request.env, report);
         let flags = overrides::flags(&request.sets, report);
         let paths = files::find(&request.paths, &request.search, &request.env, report);
-        let found = paths.is_some();
+        let found = paths.is_some() || request.remote.is_some();
         let paths = paths.unwrap_or_default();
         let alone = paths.len() == 1;
         let (mut shared, mut services) = (Vec::new(), Vec::new());
@@ -162,15 +171,23 @@ impl Layers {
             }
         }
         let named = environment.at("service.name").is_some() || flags.at("service.name").is_some();
-        if services.is_empty() && named {
+        // Whoever names no service is the only one there is in etcd.
+        if services.is_empty() && (named || remote.services.len() == 1) {
             services.push(None);
         }
-        Self { shared, services, environment, flags, found }
+        Self { remote, shared, services, environment, flags, found }
+    }
+
+    /// The name of the service that `own` is about, where it is said.
+    fn name(&self, own: Option<&Parsed>) -> Option<String> {
+        let layers = [Some(&self.flags), Some(&self.environment), own.map(|parsed| &parsed.tree)];
+        let said = layers.into_iter().flatten().find_map(|layer| layer.at("service.name")?.as_str());
+        said.map(str::to_owned).or_else(|| self.remote.only())
     }
 
     fn names_a_service(&self) -> bool {
         let own = self.services.iter().flatten().any(|parsed| parsed.tree.at("service").is_some());
-        own || [&self.environment, &self.flags].iter().any(|layer| layer.at("service.name").is_some())
+        own || self.remote.only().is_some() || [&self.environment, &self.flags].iter().any(|layer| layer.at("service.name").is_some())
     }
 
     /// Builds every service.
@@ -187,6 +204,11 @@ impl Layers {
     fn nothing_found(&self, request: &Request, report: &mut Report) {
         if self.found {
             let origin = self.shared.first().map_or(Origin::Default, |parsed| Origin::file(&parsed.path));
+            let names: Vec<&str> = self.remote.services.keys().map(String::as_str).collect();
+            if names.len() > 1 {
+                let reason = format!("etcd has several services ({}), and none of them is named here", names.join(", "));
+                return report.whole(origin, reason, format!("write RALPHEXT__SERVICE={}, or another", names[0]));
+            }
             let hint = "write service = \"hwinfo\" at the top of one file for each service";
             return report.whole(origin, "no file of the configuration names a service", hint);
         }
@@ -200,7 +222,9 @@ impl Layers {
         let file = own.map(|parsed| &parsed.path);
         let origin = file.map_or(Origin::Default, Origin::file);
         let mut tree = Node::table(origin.clone());
-        for layer in self.shared.iter().chain(own).map(|parsed| &parsed.tree).chain([&self.environment, &self.flags]) {
+        let files = self.shared.iter().chain(own).map(|parsed| &parsed.tree);
+        let remote = self.remote.of(self.name(own).as_deref());
+        for layer in remote.into_iter().chain(files).chain([&self.environment, &self.flags]) {
             tree.merge(layer.clone());
         }
         let mut failed = types::check(&mut tree, &request.env, report);

@@ -151,13 +151,23 @@ impl Node {
             Data::Scalar(Value::String(text)) => {
                 let written = self.written.as_ref().unwrap_or(text);
                 let may_be_address = key.starts_with("redis") || written.contains("://");
-                let text = if may_be_address { mask_query(&RedisUrl::mask(written)) } else { written.clone() };
+                let text = if may_be_address { masked(written) } else { written.clone() };
                 match text.char_indices().nth(MAX_SHOWN) {
                     Some((end, _)) => format!("{:?}...", &text[..end]),
                     None => format!("{text:?}"),
                 }
             }
             Data::Scalar(other) => other.to_string(),
+        }
+    }
+
+    /// Says of all of it that it comes from elsewhere.
+    pub(super) fn comes_from(&mut self, origin: &impl Fn(&Origin) -> Origin) {
+        self.origin = origin(&self.origin);
+        match &mut self.data {
+            Data::Scalar(_) => {}
+            Data::List(list) => list.iter_mut().for_each(|node| node.comes_from(origin)),
+            Data::Table(table) => table.values_mut().for_each(|node| node.comes_from(origin)),
         }
     }
 
@@ -172,6 +182,11 @@ impl Node {
             _ => visit(key, self),
         }
     }
+}
+
+/// An address without password and query.
+pub(super) fn masked(address: &str) -> String {
+    mask_query(&RedisUrl::mask(address))
 }
 
 /// An address without its query, which may hold a secret of any name.

@@ -14,13 +14,17 @@ use super::{
 /// What every variable of ours begins with, in any case.
 const PREFIX: &str = "ralphext__";
 
+/// Whether a variable sets something.
+pub(super) fn is_ours(name: &str) -> bool {
+    name.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
+}
+
 /// The layer of `RALPHEXT__SECTION__KEY` variables. Case does not count, except in the names of `source.env`; an empty
 /// variable counts as unset.
 pub(super) fn environment(env: &BTreeMap<String, String>, report: &mut Report) -> Node {
     let mut layer = Node::table(Origin::Default);
     for (name, text) in env {
-        let ours = name.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX));
-        if !ours || text.is_empty() {
+        if !is_ours(name) || text.is_empty() {
             continue;
         }
         let origin = Origin::Env(Arc::from(name.as_str()));
@@ -36,6 +40,11 @@ pub(super) fn flags(sets: &[(String, String)], report: &mut Report) -> Node {
         set(&mut layer, &path_of(key.trim(), ".", false), text, Origin::Flag, report);
     }
     layer.with_service_as_table()
+}
+
+/// A value of etcd at a dotted key, as a layer has it.
+pub(super) fn single(layer: &mut Node, key: &str, text: &str, origin: Origin, report: &mut Report) {
+    set(layer, &path_of(key, ".", false), text, origin, report);
 }
 
 /// The parts of a key; what lies in a free table (`source.env`) is one part, in its own spelling.

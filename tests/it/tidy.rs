@@ -16,7 +16,7 @@ const TIERS: [&[&str]; 10] = [
     &["settings"],
     &["telemetry"],
     &["store", "web"],
-    &["sources", "spool", "mapping", "identity", "render", "envelope", "decision", "registry", "events", "config"],
+    &["sources", "spool", "mapping", "identity", "render", "envelope", "decision", "registry", "events", "config", "etcd"],
     &["pipeline", "page", "browse"],
     &["admin"],
     &["app"],

@@ -1,12 +1,16 @@
 //! Flags and verbs. It must not act.
 
+mod authors;
 mod keys;
+mod shared;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use self::authors::{Lint, Preview, Test};
 pub use self::keys::{Diff, Doctor, Get, Index, IndexForm, Purge, Removal, Retire, Rm, Scan, Stats, Ui, Watch};
+pub use self::shared::{Config, Push, Rollback, Shared, Show, Which};
 use super::crontab::Crontab;
 use crate::settings::LogFormat;
 
@@ -54,6 +58,9 @@ pub struct Globals {
     /// How results look
     #[arg(short, long, global = true, value_name = "FORMAT", default_value = "table")]
     pub output: Output,
+    /// Where shared configuration is.
+    #[command(flatten)]
+    pub shared: Shared,
 }
 
 /// See [`LogFormat`].
@@ -116,6 +123,9 @@ pub enum Verb {
     Get(Get),
     /// List the services of a Redis, or the objects of one
     Ls(Ls),
+    /// Show what is set and where it comes from; push, compare and roll back what stands in etcd
+    #[command(subcommand)]
+    Config(Config),
     /// Print the index of extensions, for documentation: what each shows, of which objects, how fresh, whom to ask
     Index(Index),
     /// Tell why an object's key is as it is
@@ -187,47 +197,6 @@ pub struct Check {
     /// `once` runs on this schedule, as of a CronJob ("*/15 * * * *"): content.ttl has to outlast a run that fails
     #[arg(long, value_name = "CRON")]
     pub schedule: Option<Crontab>,
-}
-
-/// See [`Verb::Test`].
-#[derive(Debug, Args)]
-pub struct Test {
-    /// How many records to show
-    #[arg(long, default_value_t = 10, value_name = "N")]
-    pub limit: usize,
-    /// Read records from standard input, whatever source.kind says
-    #[arg(long, value_name = "KIND")]
-    pub source: Option<SourceOverride>,
-}
-
-/// See [`Verb::Preview`].
-#[derive(Debug, Args)]
-pub struct Preview {
-    /// The service; may be left out where one is configured
-    #[arg(value_name = "SVC")]
-    pub service: Option<String>,
-    /// The object's id; without it, the first one
-    #[arg(value_name = "OBJECT")]
-    pub id: Option<String>,
-    /// Take the record from a file (JSON, NDJSON, Markdown, HTML) or standard input (-), not from the source
-    #[arg(long, value_name = "FILE")]
-    pub sample: Option<PathBuf>,
-    /// Write a page to this file: one file, which runs nothing
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
-    /// Open the page in a browser
-    #[arg(long)]
-    pub open: bool,
-    /// Show it again when configuration, template or sample are saved; with --open the page reloads itself
-    #[arg(long)]
-    pub watch: bool,
-}
-
-/// See [`Verb::Lint`].
-#[derive(Debug, Args)]
-pub struct Lint {
-    /// The sample: one record a line, or one JSON array. Default, or `-`: standard input
-    pub file: Option<PathBuf>,
 }
 
 /// One object.
