@@ -5,7 +5,7 @@
 #
 #   scripts/setup.sh            everything for `make test`
 #   scripts/setup.sh --server   only what `make demo` needs: compiler and server
-#   scripts/setup.sh --all      everything for `make test-all`: database servers, a browser, Python, Node.js too
+#   scripts/setup.sh --all      everything for `make test-all`: database servers, etcd, a browser, Python, Node.js too
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -69,6 +69,7 @@ missing() {
   have node || echo node
   have npm || echo npm
   have promtool || echo promtool
+  { have etcd && have etcdctl; } || echo etcd
   [ "$(uname -s)" != Linux ] || have buildah || echo buildah
   python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || echo python
 }
@@ -87,6 +88,9 @@ packages() { # manager, part
   apt-get:npm | apk:npm | dnf:npm) echo npm ;;
   apt-get:promtool | apk:promtool | brew:promtool) echo prometheus ;;
   dnf:promtool) echo golang-github-prometheus ;;
+  apt-get:etcd) echo etcd-server etcd-client ;;
+  dnf:etcd | brew:etcd) echo etcd ;;
+  apk:etcd) echo etcd etcd-ctl ;;
   apt-get:buildah | apk:buildah | dnf:buildah) echo buildah ;;
   apt-get:python) echo python3-venv ;;
   dnf:python | apk:python | brew:python) echo python3 ;;

@@ -49,7 +49,9 @@ pub enum SharedError {
     #[error(transparent)]
     Etcd(#[from] EtcdError),
     /// Somebody else changed it meanwhile.
-    #[error("{key} was changed by somebody else meanwhile\nhint: look at it with `ralphext config diff`, and push again")]
+    #[error(
+        "{key} was changed by somebody else meanwhile\nhint: look at it with `ralphext config diff`, and push again"
+    )]
     Changed {
         /// The key.
         key: String,

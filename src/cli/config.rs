@@ -19,7 +19,6 @@ use crate::{
     app::{Former, SharedError, Sharing},
     config::{self, Document, Place, Remote},
     etcd::Kv,
-    registry::Stamp,
 };
 
 impl From<SharedError> for Failure {
@@ -47,7 +46,7 @@ fn show(globals: &Globals, args: &Show) -> Result<Exit, Failure> {
         args.key.as_deref().is_none_or(below)
     };
     for (_, settings) in &mut all {
-        settings.retain(|shown| is_wanted(&shown.key) && (!args.set || shown.origin.is_some()));
+        settings.retain(|shown| is_wanted(&shown.key) && (!args.only_set || shown.origin.is_some()));
     }
     if globals.output == Output::Json {
         #[derive(Serialize)]
@@ -119,7 +118,9 @@ fn store(sharing: &Sharing, seen: &[Kv], place: &Place, text: &str, with_secrets
     output::say!("{shown}: stored at {key}");
     let above = seen.iter().filter(|kv| kv.key.starts_with(&format!("{key}/"))).count();
     if above > 0 {
-        output::note(format_args!("note: {above} keys below {key} lie over it; see them with `etcdctl get --prefix {key}/`"));
+        output::note(format_args!(
+            "note: {above} keys below {key} lie over it; see them with `etcdctl get --prefix {key}/`"
+        ));
     }
     Ok(Exit::Well)
 }
@@ -163,7 +164,12 @@ fn history(globals: &Globals, which: &Which) -> Result<Exit, Failure> {
         .iter()
         .map(|former| {
             let size = output::size(former.text.len() as u64);
-            vec![former.at.to_string().into(), output::ago(former.at.0, now).into(), size.into(), former.by.as_str().into()]
+            vec![
+                former.at.to_string().into(),
+                output::ago(former.at.0, now).into(),
+                size.into(),
+                former.by.as_str().into(),
+            ]
         })
         .collect();
     output::table(&["MOMENT", "AGE", "SIZE", "BY"], &rows);
@@ -209,12 +215,15 @@ fn read(file: &Path) -> Result<String, Failure> {
     } else {
         fs::read_to_string(file)
     };
-    read.map_err(|e| Failure::new(Exit::Usage, format!("{}: it cannot be read: {e}", file.display()), "name a file, or -"))
+    read.map_err(|e| {
+        Failure::new(Exit::Usage, format!("{}: it cannot be read: {e}", file.display()), "name a file, or -")
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registry::Stamp;
 
     #[test]
     fn back_is_to_what_was_before() {

@@ -90,7 +90,10 @@ pub fn sharing(globals: &Globals) -> Result<Option<Sharing>, Failure> {
         (Some(password), _) => Some(Secret::new(password)),
         (None, Some(path)) => {
             let text = std::fs::read_to_string(&path).map_err(|e| {
-                usage(format!("cannot read etcd's password from {path}: {e}"), "is it mounted, and may this user read it")
+                usage(
+                    format!("cannot read etcd's password from {path}: {e}"),
+                    "is it mounted, and may this user read it",
+                )
             })?;
             Some(Secret::new(text.trim_end_matches(['\r', '\n'])))
         }

@@ -187,7 +187,8 @@ impl Layers {
 
     fn names_a_service(&self) -> bool {
         let own = self.services.iter().flatten().any(|parsed| parsed.tree.at("service").is_some());
-        own || self.remote.only().is_some() || [&self.environment, &self.flags].iter().any(|layer| layer.at("service.name").is_some())
+        own || self.remote.only().is_some()
+            || [&self.environment, &self.flags].iter().any(|layer| layer.at("service.name").is_some())
     }
 
     /// Builds every service.
@@ -206,7 +207,8 @@ impl Layers {
             let origin = self.shared.first().map_or(Origin::Default, |parsed| Origin::file(&parsed.path));
             let names: Vec<&str> = self.remote.services.keys().map(String::as_str).collect();
             if names.len() > 1 {
-                let reason = format!("etcd has several services ({}), and none of them is named here", names.join(", "));
+                let reason =
+                    format!("etcd has several services ({}), and none of them is named here", names.join(", "));
                 return report.whole(origin, reason, format!("write RALPHEXT__SERVICE={}, or another", names[0]));
             }
             let hint = "write service = \"hwinfo\" at the top of one file for each service";

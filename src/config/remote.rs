@@ -9,7 +9,10 @@ use super::{
     node::Node,
     overrides, types,
 };
-use crate::{model::ServiceName, settings::{RedisUrl, Settings}};
+use crate::{
+    model::ServiceName,
+    settings::{RedisUrl, Settings},
+};
 
 /// A key with its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,7 +120,11 @@ impl Remote {
                 }
                 _ => {
                     let reason = "it is neither the defaults nor a service's";
-                    report.whole(self.origin(document, 0), reason, "there are <prefix>/defaults and <prefix>/services/<svc>");
+                    report.whole(
+                        self.origin(document, 0),
+                        reason,
+                        "there are <prefix>/defaults and <prefix>/services/<svc>",
+                    );
                     continue;
                 }
             };
@@ -187,7 +194,13 @@ impl Remote {
         let mut layer = Node::table(self.origin(document, 0));
         if !path.is_empty() {
             let mut problems = Report::default();
-            overrides::single(&mut layer, &path.replace('/', "."), &document.text, self.origin(document, 0), &mut problems);
+            overrides::single(
+                &mut layer,
+                &path.replace('/', "."),
+                &document.text,
+                self.origin(document, 0),
+                &mut problems,
+            );
             let is_well = problems.is_empty();
             problems.into_problems().into_iter().for_each(|problem| report.push(problem));
             return is_well.then(|| layer.with_service_as_table());
@@ -219,7 +232,11 @@ impl Remote {
         let request = super::Request {
             paths: Vec::new(),
             sets: Vec::new(),
-            env: env.iter().filter(|(name, _)| !overrides::is_ours(name)).map(|(n, v)| (n.clone(), v.clone())).collect(),
+            env: env
+                .iter()
+                .filter(|(name, _)| !overrides::is_ours(name))
+                .map(|(n, v)| (n.clone(), v.clone()))
+                .collect(),
             search: Vec::new(),
             remote: Some(self.only_of(place)),
         };

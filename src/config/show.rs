@@ -3,7 +3,12 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{ConfigError, Layers, Request, error::Report, keys, node::{join, masked}};
+use super::{
+    ConfigError, Layers, Request,
+    error::Report,
+    keys,
+    node::{join, masked},
+};
 use crate::settings::MASK;
 
 /// A setting as it is in force.

@@ -18,11 +18,11 @@ use std::{
 
 use serde_json::{Value, json};
 
+use self::wire::{bytes, end_of};
 pub use self::{
     error::{EtcdError, EtcdErrorKind},
     wire::{Kv, Range},
 };
-use self::wire::{bytes, end_of};
 use crate::{
     settings::Secret,
     web::{
@@ -119,7 +119,8 @@ impl Client {
                 Step::Delete(key) => json!({"request_delete_range": {"key": bytes(key)}}),
             })
             .collect();
-        let compare = json!([{"key": bytes(key), "target": "MOD", "result": "EQUAL", "mod_revision": seen.to_string()}]);
+        let compare =
+            json!([{"key": bytes(key), "target": "MOD", "result": "EQUAL", "mod_revision": seen.to_string()}]);
         let answer = self.call("v3/kv/txn", json!({"compare": compare, "success": steps})).await?;
         Ok(answer["succeeded"].as_bool().unwrap_or(false))
     }
@@ -169,7 +170,8 @@ impl Client {
         let body = json!({"name": self.servers.user, "password": password});
         let answer = self.post(at, "v3/auth/authenticate", &body, &HeaderMap::new()).await?;
         let token = answer["token"].as_str().and_then(|token| HeaderValue::from_str(token).ok());
-        let mut token = token.ok_or_else(|| EtcdError::strange(&self.servers.endpoints[at], "a login without a token"))?;
+        let mut token =
+            token.ok_or_else(|| EtcdError::strange(&self.servers.endpoints[at], "a login without a token"))?;
         token.set_sensitive(true);
         *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
         Ok(token)

@@ -16,7 +16,10 @@ const TIERS: [&[&str]; 10] = [
     &["settings"],
     &["telemetry"],
     &["store", "web"],
-    &["sources", "spool", "mapping", "identity", "render", "envelope", "decision", "registry", "events", "config", "etcd"],
+    &[
+        "sources", "spool", "mapping", "identity", "render", "envelope", "decision", "registry", "events", "config",
+        "etcd",
+    ],
     &["pipeline", "page", "browse"],
     &["admin"],
     &["app"],

@@ -44,7 +44,7 @@ pub struct Show {
     pub origin: bool,
     /// Leave out what is at its default
     #[arg(long)]
-    pub set: bool,
+    pub only_set: bool,
 }
 
 /// Which document.

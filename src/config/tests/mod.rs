@@ -5,6 +5,7 @@ mod http;
 mod identity;
 mod inputs;
 mod messages;
+mod remote;
 mod sql;
 mod table;
 

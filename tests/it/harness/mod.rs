@@ -3,6 +3,7 @@
 
 mod contract;
 mod database;
+mod etcd;
 mod ext;
 mod figures;
 mod http;
@@ -30,6 +31,7 @@ use serde_json::{Value, json};
 pub use self::{
     contract::{Envelope, Schema, repository},
     database::{Database, Engine},
+    etcd::Etcd,
     ext::{Ext, binary},
     figures::{Figures, Peak, Vitals, is_soak, minutes, percentile},
     http::{Answer, Scrape, get, talk},

@@ -7,6 +7,8 @@ mod browser;
 mod deb;
 /// Tarball and wheel.
 mod dist;
+/// Shared configuration in etcd.
+mod etcd;
 /// The chart, by Helm 3 and 4.
 mod helm;
 /// The container image.
