@@ -54,7 +54,7 @@ fn layers_lie_over_each_other_in_their_order() {
     let alone = Ext::new(&redis).env("RALPHEXT_CONFIG_ETCD", &etcd.endpoints());
     push(&sharing(&redis, &etcd), &["--service", "hwinfo", "--with-secrets"], &all).expect(0);
     let told = crate::harness::Running::spawn(&mut alone.bare(&["check"]), None).finish(crate::harness::DEADLINE);
-    told.expect(0).says(&["hwinfo", "/nowhere/objects.ndjson"]);
+    assert!(told.code == 0 && told.stdout.contains("hwinfo") && told.stdout.contains("/nowhere/objects"), "{told}");
 }
 
 #[test]
@@ -74,7 +74,8 @@ fn documents_are_checked_kept_compared_and_rolled_back() {
     for ttl in ["2h", "3h"] {
         push(&ext, &["--defaults"], &format!("[content]\nttl = \"{ttl}\"\n")).expect(0);
     }
-    push(&ext, &["--defaults"], "[content]\nttl = \"3h\"\n").expect(0).says(&["so already"]);
+    let again = push(&ext, &["--defaults"], "[content]\nttl = \"3h\"\n").expect(0);
+    assert!(again.stdout.contains("is so already"), "{again}");
     // Defaults that do not go with what a service has are refused.
     push(&ext, &["--service", "hwinfo"], "[content]\nttl = \"3h\"\n").expect(0);
     ext.write("document.toml", "[content]\nttl = \"4h\"\n");
