@@ -133,7 +133,7 @@ impl Sharing {
         };
         let mut steps = Vec::new();
         // What came there by another way would be lost.
-        if let Some(old) = old.filter(|old| !kept.last().is_some_and(|kv| text_of(kv) == Some(old.value.clone()))) {
+        if let Some(old) = old.filter(|old| kept.last().and_then(|kv| text_of(kv)).as_ref() != Some(&old.value)) {
             steps.push(entry(Stamp(now.0.saturating_sub(1)), "unknown: not by `ralphext config push`", &old.value));
         }
         steps.extend([entry(now, by, text), Step::Put(key.clone(), text.to_owned())]);
