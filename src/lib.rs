@@ -9,6 +9,7 @@ pub mod config;
 pub mod decision;
 pub mod envelope;
 pub mod etcd;
+pub mod events;
 pub mod identity;
 pub mod mapping;
 pub mod model;

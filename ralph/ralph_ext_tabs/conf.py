@@ -43,13 +43,22 @@ def get(name):
     return getattr(settings, "RALPH_EXT_TABS", {}).get(name, DEFAULTS[name])
 
 
+def _options():
+    ralph = getattr(settings, "REDIS_CONNECTION", None)
+    return options_of(get("REDIS"), ralph, getattr(settings, "REDIS_CLUSTER_NAME", None))
+
+
+def patient(timeout):
+    """A client that waits so many seconds, for a process of its own; no page may wait so long."""
+    return connect(_options(), timeout)
+
+
 def reader():
     """The reader of this process."""
     global _reader
     with _lock:
         if _reader is None:
-            ralph = getattr(settings, "REDIS_CONNECTION", None)
-            options = options_of(get("REDIS"), ralph, getattr(settings, "REDIS_CLUSTER_NAME", None))
+            options = _options()
             timeout = get("TIMEOUT")
             _reader = Reader(
                 lambda: connect(options, timeout), prefix=get("PREFIX"), rest=get("REST"), index_for=get("INDEX_FOR")

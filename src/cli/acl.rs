@@ -1,5 +1,6 @@
 //! `ralphext acl`: the least rights that a service, or a reader, needs in Redis. It must not connect, nor know a password.
 
+use clap::ValueEnum;
 use serde::Serialize;
 
 use super::{
@@ -9,7 +10,7 @@ use super::{
 };
 use crate::{
     model::ServiceName,
-    settings::{self, Settings},
+    settings::{self, AnnounceKind, Settings},
     store::acl::{self, Dialect, Grant, Needs, When},
 };
 
@@ -40,6 +41,12 @@ pub fn acl(globals: &Globals, args: &Acl) -> Result<Exit, Failure> {
     if let Some(user) = &args.user {
         let unnamed = if args.reader || args.sentinel { 1 } else { configured.len() };
         check_user(user, if names.is_empty() { unnamed } else { names.len() })?;
+    }
+    let beyond = |feature: &&Feature| !matches!(feature, Feature::EventsStream | Feature::EventsPubsub);
+    if let Some(feature) = args.with.iter().find(beyond).filter(|_| args.reader) {
+        let word = feature.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        let message = format!("--with {word} is nothing for a reader");
+        return Err(Failure::new(Exit::Usage, message, "leave it away, or leave --reader away"));
     }
     let told = match (args.reader, args.sentinel) {
         (true, _) => readers(args, &names, &redis),
@@ -92,6 +99,7 @@ fn writers(
             requests: needs.requests || with(Feature::Requests),
             sentinel: needs.sentinel || with(Feature::Sentinel),
             peers: with(Feature::Peers),
+            events: asked_events(args).unwrap_or(needs.events),
             only_needed: args.only_needed,
             ..needs
         };
@@ -113,7 +121,7 @@ fn writers(
 
 fn readers(args: &Acl, names: &[ServiceName], redis: &settings::Redis) -> Vec<Told> {
     let database = Needs::of_server(redis).database;
-    let needs = Needs { database, ..Needs::default() };
+    let needs = Needs { database, events: asked_events(args).unwrap_or_default(), ..Needs::default() };
     let rights = || {
         let granted = needs.grants().filter_map(|grant| Some((grant, acl::reads(grant)?)));
         granted.map(|(grant, purpose)| right(grant, true, purpose)).collect::<Vec<_>>()
@@ -122,10 +130,19 @@ fn readers(args: &Acl, names: &[ServiceName], redis: &settings::Redis) -> Vec<To
         let user = args.user.clone().unwrap_or_else(|| {
             name.map_or_else(|| "ralphext-reader".to_owned(), |name| format!("ralphext-{name}-reader"))
         });
-        let rules = acl::reader_rules(&redis.prefix, name, database, dialect(args));
+        let rules = acl::reader_rules(&redis.prefix, name, &needs, dialect(args));
         tell(name, user, rules, rights())
     };
     if names.is_empty() { vec![one(None)] } else { names.iter().map(|name| one(Some(name))).collect() }
+}
+
+/// The kind of change events that the flags name.
+fn asked_events(args: &Acl) -> Option<AnnounceKind> {
+    args.with.iter().find_map(|feature| match feature {
+        Feature::EventsStream => Some(AnnounceKind::Stream),
+        Feature::EventsPubsub => Some(AnnounceKind::Pubsub),
+        _ => None,
+    })
 }
 
 fn of_sentinels(args: &Acl, redis: &settings::Redis) -> Told {
@@ -186,7 +203,7 @@ pub fn reference() -> String {
         let Some(name) = &name else { continue };
         let needs = Needs::default();
         let writer = line("ralphext-hwinfo", acl::writer_rules("ralphext", name, &needs, dialect));
-        let reader = line("ralphext-reader", acl::reader_rules("ralphext", None, 0, dialect));
+        let reader = line("ralphext-reader", acl::reader_rules("ralphext", None, &needs, dialect));
         // Writing to a String cannot fail.
         let _ = write!(
             out,
@@ -205,7 +222,11 @@ pub fn reference() -> String {
     }
     out.push_str("\n## What a reader needs\n\n| command | for |\n|---|---|\n");
     for (grant, purpose) in acl::GRANTS.iter().filter_map(|grant| Some((grant, grant.reader?))) {
-        let _ = writeln!(out, "| `{}` | {purpose} |", grant.command);
+        let only = match grant.when {
+            When::EventsStream | When::EventsPubsub => format!(", {}", grant.when.as_str()),
+            _ => String::new(),
+        };
+        let _ = writeln!(out, "| `{}` | {purpose}{only} |", grant.command);
     }
     out
 }

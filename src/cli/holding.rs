@@ -10,13 +10,16 @@ use std::{
 use super::{
     Exit, Failure,
     args::{Globals, Removal},
-    output,
+    changes, output,
     progress::Progress,
     target,
 };
 use crate::{
+    events::{self, Reason, Teller},
     model::{Epoch, ServiceName},
-    store::{Acquired, BeatRequest, Session, StoreError},
+    registry::Descriptor,
+    settings::Announce,
+    store::{Acquired, BeatRequest, Internal, Session, StoreError, Telling},
 };
 
 /// How long the lease is held from each sign of life on.
@@ -29,6 +32,9 @@ pub(super) struct Holding {
     session: Session,
     epoch: Epoch,
     beaten: Instant,
+    /// Where the service tells its changes, as its descriptor says.
+    announce: Announce,
+    teller: Teller,
 }
 
 impl Holding {
@@ -39,7 +45,11 @@ impl Holding {
         let mut session = Session::new(redis, &prefix, service, token);
         loop {
             match session.acquire(LEASE.as_millis() as u64, target::now_ms(), Epoch::default())? {
-                Acquired::Held { epoch, .. } => return Ok(Self { session, epoch, beaten: Instant::now() }),
+                Acquired::Held { epoch, .. } => {
+                    let announce = announce_of(&mut session)?;
+                    let teller = Teller::new(service);
+                    return Ok(Self { session, epoch, beaten: Instant::now(), announce, teller });
+                }
                 Acquired::Taken { holder, .. } if !wait => {
                     let message = format!("{holder} writes {service} and would bring back what is removed");
                     let hint = "remove it at the source; or stop that sidecar first, and --wait for its lease";
@@ -53,9 +63,14 @@ impl Holding {
     /// Removes the keys of these objects; how many there were.
     pub(super) fn remove(&mut self, ids: &[String], progress: &mut Progress) -> Result<u64, Failure> {
         let mut removed = 0;
-        for some in ids.chunks(STEP) {
+        // Each event is a command too.
+        let step = if self.announce.kind.is_on() { STEP / 2 } else { STEP };
+        for some in ids.chunks(step) {
             self.beat()?;
-            removed += self.session.remove(self.epoch, some)?;
+            let (teller, now) = (&self.teller, target::now_ms());
+            let begin = |out: &mut Vec<u8>, id: &str| teller.removed(out, id, Reason::Operator, now);
+            let telling = Telling { announce: &self.announce, begin, end: events::end, now };
+            removed += self.session.remove(self.epoch, some, &telling)?;
             progress.add(some.len());
         }
         Ok(removed)
@@ -81,6 +96,14 @@ impl Holding {
         self.beaten = Instant::now();
         Ok(())
     }
+}
+
+fn announce_of(session: &mut Session) -> Result<Announce, StoreError> {
+    let descriptor = match session.descriptor()? {
+        Internal::Text(text) => serde_json::from_str::<Descriptor>(&text).ok(),
+        _ => None,
+    };
+    Ok(changes::announce(descriptor.and_then(|d| d.events).as_ref()))
 }
 
 /// Asks on the terminal, unless the answer is given.

@@ -3,6 +3,7 @@
 mod acl;
 mod approve;
 mod args;
+mod changes;
 mod check;
 mod completions;
 mod config;

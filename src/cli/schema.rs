@@ -4,7 +4,7 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use super::{Exit, Failure, args::Schema, output};
-use crate::{admin, envelope, pipeline, registry, settings};
+use crate::{admin, envelope, events, pipeline, registry, settings};
 
 /// Names of the schemas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -18,6 +18,9 @@ pub enum Name {
     /// A service's descriptor
     #[value(name = "service.v1")]
     Service,
+    /// What is told of a change, with `events.kind`
+    #[value(name = "event.v1")]
+    Event,
     /// A card, content that readers render natively
     #[value(name = "card.v1")]
     Card,
@@ -39,6 +42,7 @@ impl Name {
             Self::Envelope => envelope::envelope_schema(),
             Self::Record => pipeline::record_schema(),
             Self::Service => registry::descriptor_schema(),
+            Self::Event => events::event_schema(),
             Self::Card => envelope::card_schema(),
             Self::Push => admin::push_openapi(),
             Self::Api => admin::api_openapi(),

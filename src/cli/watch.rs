@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::{
     Exit, Failure,
     args::{Globals, Output, Watch},
+    changes,
     output::{self, Cell},
     run::{blocking, system},
     target,
@@ -42,6 +43,17 @@ pub fn watch(globals: &Globals, args: &Watch) -> Result<Exit, Failure> {
     let service = args.service.as_deref().map(target::service_name).transpose()?;
     let (redis, prefix) = target::redis(globals)?;
     let browser = Browser::new(redis, &prefix);
+    if let Some(service) = &service {
+        let told = browser.descriptor(service)?;
+        let kind = changes::announce(told.as_ref().and_then(|d| d.events.as_ref())).kind;
+        if kind.is_on() {
+            return changes::follow(globals, args, service.clone(), kind);
+        }
+        if args.from.is_some() {
+            let message = format!("{service} tells no changes in a stream");
+            return Err(Failure::new(Exit::Usage, message, "leave --from away, or set events.kind = \"stream\""));
+        }
+    }
     let look = move || -> Result<Vec<Row>, StoreError> {
         Ok(match &service {
             None => browser.services()?.into_iter().map(|one| row(one.name, one.descriptor)).collect(),

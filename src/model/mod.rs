@@ -5,6 +5,7 @@ mod content;
 mod digest;
 mod fault;
 mod ids;
+mod position;
 mod stage;
 mod version;
 
@@ -13,5 +14,6 @@ pub use content::{Content, ContentType, Encoding};
 pub use digest::{Digest, DigestPrefix, write_hex};
 pub use fault::{Fault, FaultKind};
 pub use ids::{IdError, ObjectId, ServiceName};
+pub use position::Position;
 pub use stage::{Block, Document, Ending, Fetched, Place, Span, Unmatched, Vanishing};
 pub use version::{Clock, Epoch, UnixMs, Version, highest_plausible};

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use super::{
+    announcing::{Announced, builder},
     asked::Asked,
     fill::Fill,
     guard::Baseline,
@@ -21,7 +22,7 @@ use super::{
     merge::Board,
     plan::{Output, Plan},
     profile::{descriptor, instance},
-    pulse::{Finding, Periods, Pulse, Vitals, beat},
+    pulse::{Finding, Periods, Pulse, beat},
     recovery::Recovery,
     report::PassReport,
     spooling::{Replay, SharedSpool},
@@ -36,7 +37,7 @@ use crate::{
     model::{Epoch, Version},
     registry::{Counts, Descriptor, LastError, ServiceStatus, Stamp},
     settings::Settings,
-    store::{Acquired, BatchBuilder, FailureClass, Session, StoreError, Target},
+    store::{Acquired, FailureClass, Session, StoreError, Target},
     telemetry::{Budget, metrics::ServiceMetrics},
 };
 
@@ -87,6 +88,7 @@ pub struct Engine {
     pub(super) link: Link,
     pub(super) sweep: Sweep,
     pub(super) whole: Whole,
+    pub(super) announced: Announced,
     pub(super) baseline: Baseline,
     /// What `@baseline` held when it was last looked at.
     pub(super) baseline_in_redis: Option<Vec<u8>>,
@@ -146,9 +148,7 @@ impl Engine {
         let (target, token) = (Target::new(&settings.redis)?, instance());
         let session = Session::new(target.clone(), &settings.redis.prefix, settings.name(), token.clone());
         let (ttl, ttl_ms) = (settings.content.ttl.0, settings.content.ttl.as_millis() as u64);
-        let redis = &settings.redis;
-        let builder =
-            BatchBuilder::new(session.keys().clone(), ttl_ms, redis.batch_commands, redis.batch_bytes.as_usize());
+        let (builder, announced) = builder(&settings, session.keys(), ttl_ms, kind);
         let output = match kind {
             Kind::Plan => Output::Plan(Plan::default()),
             _ => Output::Batches { builder: Box::new(builder), ready: Vec::new() },
@@ -173,6 +173,7 @@ impl Engine {
         Ok(Self {
             sweep: Sweep::new(settings.verify_every()),
             whole,
+            announced,
             baseline: Baseline::default(),
             baseline_in_redis: None,
             descriptor: descriptor(&settings, kind, &token),
@@ -261,6 +262,7 @@ impl Engine {
                     self.handler.epoch = epoch;
                     self.descriptor.writer.epoch = epoch.0;
                     self.link.open(epoch).await;
+                    self.recall_status().await?;
                     self.start_pulse(epoch);
                     self.listen_to_keys();
                     self.prune_index().await;
@@ -268,6 +270,7 @@ impl Engine {
             }
         }
         self.learn().await?;
+        self.announce_status().await;
         self.inputs.iter().for_each(|board| board.found(self.handler.ledger.len()));
         self.open_spool();
         self.live.writes(self.handler.epoch);
@@ -301,16 +304,6 @@ impl Engine {
         let (vitals, periods) = (self.vitals(), self.periods);
         let result = self.control(move |session| beat(session, periods, &vitals)).await;
         result.map_or_else(Finding::Failed, |(finding, _)| finding)
-    }
-
-    /// Tells readers what is known now.
-    pub(super) fn publish(&mut self) {
-        self.tell_live();
-        let vitals = self.vitals();
-        if let Some(pulse) = &self.pulse {
-            pulse.vitals.send_replace(vitals);
-            pulse.hurry();
-        }
     }
 
     /// Takes a pass into the descriptor and the baseline.
@@ -360,6 +353,7 @@ impl Engine {
         if self.kind == Kind::Run {
             self.descriptor.status = ServiceStatus::Stopped;
         }
+        self.announce_status().await;
         if let Finding::Failed(e) = self.check().await {
             debug!(service = self.service(), error = %e, "could not publish the last state");
         }
@@ -372,16 +366,8 @@ impl Engine {
     fn start_pulse(&mut self, epoch: Epoch) {
         let session =
             Session::new(self.target.clone(), &self.settings.redis.prefix, self.settings.name(), self.token.clone());
-        let vitals = Vitals { epoch: Some(epoch), ..self.vitals() };
+        let vitals = super::pulse::Vitals { epoch: Some(epoch), ..self.vitals() };
         self.pulse = Some(Pulse::spawn(session, self.periods, vitals));
-    }
-
-    pub(super) fn vitals(&self) -> Vitals {
-        Vitals {
-            epoch: Some(self.handler.epoch),
-            descriptor: Arc::new(self.descriptor.clone()),
-            confirmed: self.link.confirmed,
-        }
     }
 
     /// Runs `f` on the control connection, off the async threads.

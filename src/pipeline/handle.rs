@@ -3,8 +3,6 @@
 
 use std::{cell::Cell, sync::Arc};
 
-use tracing::debug;
-
 use super::{
     failing::Failing,
     faults::Faults,
@@ -22,10 +20,10 @@ use super::{
 use crate::{
     decision::{Known, RenewalPolicy, Verdict, WriteReason, decide},
     envelope::Sealer,
-    model::{Block, Clock, Content, Digest, Document, Epoch, Fault, FaultKind, Fetched, Place, UnixMs, Version},
+    events::Teller,
+    model::{Block, Clock, Content, Document, Epoch, Fault, FaultKind, Fetched, Place, UnixMs, Version},
     render::{Removed, Rendered, TemplateProblem},
     settings::{Settings, Size},
-    spool::PartChange,
 };
 
 /// Moment at which a block is handled.
@@ -80,15 +78,16 @@ pub struct Handler {
     /// What was decided of late.
     pub(super) history: History,
     policy: RenewalPolicy,
-    sealer: Sealer,
+    pub(super) sealer: Sealer,
     intake: Intake,
     /// What the sanitiser took out of the content that is being handled.
-    removed_markup: Removed,
+    pub(super) removed_markup: Removed,
     pub(super) failing: Failing,
+    pub(super) teller: Teller,
     max_content: usize,
     max_binary: usize,
     max_total: u64,
-    ttl_ticks: u32,
+    pub(super) ttl_ticks: u32,
 }
 
 impl Handler {
@@ -121,6 +120,7 @@ impl Handler {
             intake: Intake::new(settings),
             removed_markup: Removed::default(),
             failing: Failing::default(),
+            teller: Teller::new(settings.name()),
             max_content: settings.limits.max_content.as_usize(),
             max_binary: settings.limits.max_binary.as_usize(),
             max_total: settings.limits.max_total.bytes(),
@@ -330,7 +330,7 @@ impl Handler {
             Verdict::Write(reason) => {
                 self.counts.writes.count(reason);
                 self.history.note(Some(slot), id, Decided::Write(reason), self.pass);
-                self.write(slot, id, &digest, raw, now);
+                self.write(slot, id, (&digest, reason), raw, now);
             }
             Verdict::Renew => {
                 self.ledger.set_raw(slot, raw);
@@ -342,36 +342,6 @@ impl Handler {
             }
         }
         Ok(())
-    }
-
-    fn write(&mut self, slot: u32, id: &str, digest: &Digest, raw: u64, now: Now) {
-        let version = self.version(slot, now);
-        let len = self.sealer.envelope_len(id, version, self.epoch);
-        match &mut self.output {
-            Output::Batches { builder, .. } => {
-                let (sealer, epoch) = (&self.sealer, self.epoch);
-                builder.set(slot, id, len, |out| sealer.write(out, id, version, epoch, now.unix_ms));
-                self.output.flush(&mut self.clock, true);
-            }
-            Output::Parts(parts) => parts.push(PartChange::put(id, digest.prefix(), self.sealer.content())),
-            Output::Plan(_) => {}
-        }
-        self.counts.set += 1;
-        if !self.removed_markup.is_empty() {
-            let (service, removed) = (self.service.as_str(), &self.removed_markup);
-            debug!(service, object_id = id, %removed, "the sanitiser removed from {id}: {removed}");
-        }
-        self.ledger.set_written(slot, version, digest.prefix(), raw, now.tick.saturating_add(self.ttl_ticks));
-    }
-
-    /// The version of a value that is about to be put into the batch.
-    ///
-    /// The values of a batch become visible at once, so they share one: the clock does not run ahead of the wall clock, and
-    /// who begins with nothing but that (everything lost, the process restarted) does not fall behind. An object that stands
-    /// in the batch already gets a greater one.
-    fn version(&mut self, slot: u32, now: Now) -> Version {
-        let last = self.clock.last();
-        if self.output.has_values() && self.ledger.written(slot).0 < last { last } else { self.clock.next(now.unix_ms) }
     }
 
     /// Whether a value of `len` bytes in place of the one in `slot` keeps the service within `limits.max_total`. One that

@@ -34,6 +34,7 @@ impl Engine {
         let (rebuilt, (memory, descriptor)) = (rebuilt?, memory?);
         self.tell_learnt(&rebuilt);
         self.take_canary(memory.canary).await?;
+        self.follow_canary();
         self.recall(memory.baseline);
         self.take_ages(&descriptor);
         self.descriptor.counts.objects = self.handler.ledger.len() as u64;
@@ -54,6 +55,7 @@ impl Engine {
         if known.is_some() || self.kind == Kind::Plan || last == Version(0) {
             return Ok(());
         }
+        let last = self.anew_version();
         if found.is_some() {
             self.tell_replaced(&[(self.link.keys().canary(), "no version that a writer makes".to_owned())]);
         }

@@ -169,6 +169,7 @@ impl Link {
                 self.booked.written += touched.sets.len() as u64;
                 self.booked.removed += touched.removes.len() as u64;
                 self.booked.bytes_written += touched.value_bytes;
+                metrics.change_events.add(touched.events.into());
                 handler.announce(&touched.sets, &touched.removes);
                 Self::forget(handler, touched.removes);
             }

@@ -4,6 +4,7 @@
 //! `Fetched -> identity -> parse -> render -> seal -> decide -> batch -> receipt`: one record's journey is in `handle`, one
 //! pass in `pass`, the life of a service in `run`.
 
+mod announcing;
 mod asked;
 mod backoff;
 mod each;
@@ -55,6 +56,7 @@ mod verify;
 mod vet;
 mod volume;
 mod whole;
+mod writing;
 
 use std::{
     sync::OnceLock,

@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     decision::Known,
+    events::Reason,
     model::{Ending, Fetched},
     sources::{Sink, Source, SourceError},
     store::{FailureClass, News, StoreError},
@@ -123,6 +124,7 @@ impl Engine {
         self.is_settled = is_all_there && !report.unfinished && !self.handler.failing.unsure;
         if self.kind != Kind::Plan {
             self.note(&report);
+            self.announce_status().await;
             if report.store_error.is_none() && !report.interrupted {
                 report.store_error = self.save_baseline().await.err();
             }
@@ -260,7 +262,7 @@ impl Engine {
             objects.extend(foreign);
         } else if !foreign.is_empty() {
             self.tell_foreign(foreign.len());
-            self.remove(foreign).await;
+            self.remove(foreign, Reason::Foreign).await;
             self.link.settle(&mut self.handler).await;
         }
         if let Err(refused) = self.ask_guard(objects.len() as u64, summary).await {
@@ -269,13 +271,13 @@ impl Engine {
         if self.link.failed.is_some() {
             return None;
         }
-        self.remove(objects).await;
+        self.remove(objects, Reason::Vanished).await;
         None
     }
 
-    async fn remove(&mut self, slots: Vec<u32>) {
+    async fn remove(&mut self, slots: Vec<u32>, why: Reason) {
         for slot in slots {
-            self.handler.remove_slot(slot);
+            self.handler.remove_slot(slot, why);
             self.send_ready().await;
         }
         self.flush().await;
@@ -301,6 +303,7 @@ impl Engine {
     pub(super) async fn renew_step(&mut self, elapsed: Duration) {
         let is_too_stale = self.is_too_stale();
         self.live.ages(&self.descriptor, is_too_stale);
+        self.announce_status().await;
         if is_too_stale {
             return self.turn_stale();
         }

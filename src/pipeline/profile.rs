@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::engine::Kind;
 use crate::{
-    registry::{Counts, Descriptor, Mode, SCHEMA, ServiceStatus, Stamp, WriterInfo},
-    settings::Settings,
+    registry::{Counts, Descriptor, EventsInfo, Mode, SCHEMA, ServiceStatus, Stamp, WriterInfo},
+    settings::{Announce, AnnounceKind, Settings},
 };
 
 /// Names this writer in the lease: host, process, and a random part.
@@ -50,6 +50,7 @@ pub(super) fn descriptor(settings: &Settings, kind: Kind, token: &str) -> Descri
         failed_objects: Vec::new(),
         unmatched: None,
         inputs: BTreeMap::new(),
+        events: told(&settings.events),
         writer: WriterInfo {
             instance: token.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -58,4 +59,11 @@ pub(super) fn descriptor(settings: &Settings, kind: Kind, token: &str) -> Descri
             source: settings.source.kind_word().to_owned(),
         },
     }
+}
+
+/// Where changes are told, if they are.
+fn told(announce: &Announce) -> Option<EventsInfo> {
+    let kind = announce.kind;
+    let max_len = (kind == AnnounceKind::Stream).then_some(announce.max_len);
+    kind.is_on().then(|| EventsInfo { kind: kind.as_str().to_owned(), max_len })
 }

@@ -25,6 +25,8 @@ pub struct Vitals {
     pub epoch: Option<Epoch>,
     /// The descriptor; `heartbeat_at` is set by the beat.
     pub descriptor: Arc<Descriptor>,
+    /// Whether the descriptor is to be written: else only the lease is renewed.
+    pub is_described: bool,
     /// The highest version known to be in Redis.
     pub confirmed: Version,
 }
@@ -61,6 +63,8 @@ pub struct Pulse {
     /// Findings that are not [`Finding::Well`].
     pub findings: mpsc::Receiver<Finding>,
     now: Arc<Notify>,
+    /// Held during a beat.
+    beating: Arc<tokio::sync::Mutex<()>>,
     task: AbortOnDrop,
 }
 
@@ -79,8 +83,15 @@ impl Pulse {
         let (vitals, rx) = watch::channel(vitals);
         let (tx, findings) = mpsc::channel(4);
         let now = Arc::new(Notify::new());
-        let task = tokio::spawn(run(Arc::new(Mutex::new(session)), periods, rx, tx, now.clone()));
-        Self { vitals, findings, now, task: AbortOnDrop(task) }
+        let beating = Arc::new(tokio::sync::Mutex::new(()));
+        let task = tokio::spawn(run(Arc::new(Mutex::new(session)), periods, rx, tx, now.clone(), beating.clone()));
+        Self { vitals, findings, now, beating, task: AbortOnDrop(task) }
+    }
+
+    /// From now on the lease is renewed and the descriptor left as it is, until [`Vitals`] say otherwise; waits for a beat under way.
+    pub async fn leave_descriptor(&self) {
+        self.vitals.send_modify(|vitals| vitals.is_described = false);
+        drop(self.beating.lock().await);
     }
 
     /// Beats at once, so that a change of status shows.
@@ -104,6 +115,7 @@ async fn run(
     mut vitals: watch::Receiver<Vitals>,
     findings: mpsc::Sender<Finding>,
     now: Arc<Notify>,
+    beating: Arc<tokio::sync::Mutex<()>>,
 ) {
     let follower = Arc::new(Mutex::new(Follower::default()));
     let mut is_listed = true;
@@ -115,6 +127,7 @@ async fn run(
         if vitals.has_changed().is_err() {
             return; // stopped
         }
+        let beat_under_way = beating.lock().await;
         let said = vitals.borrow_and_update().clone();
         let (mine, service, follower) = (session.clone(), said.descriptor.service.clone(), follower.clone());
         let beaten = tokio::task::spawn_blocking(move || {
@@ -128,7 +141,9 @@ async fn run(
             };
             (beaten, session.keys().index().to_owned())
         });
-        let finding = match beaten.await {
+        let beaten = beaten.await;
+        drop(beat_under_way);
+        let finding = match beaten {
             Ok((Ok((finding, listed)), index)) => {
                 if listed != is_listed {
                     tell_listed(&service, &index, listed);
@@ -198,20 +213,25 @@ fn tell_listed(service: &str, key: &str, listed: bool) {
 pub fn beat(session: &mut Session, periods: Periods, vitals: &Vitals) -> Result<(Finding, bool), StoreError> {
     let Some(epoch) = vitals.epoch else { return Ok((Finding::Well, true)) };
     let now = super::now().unix_ms;
-    let mut descriptor = Descriptor::clone(&vitals.descriptor);
-    descriptor.heartbeat_at = Stamp(now);
-    descriptor.writer.epoch = epoch.0;
-    // Strings, numbers and enums only: nothing in it can fail to serialise.
-    let text = serde_json::to_string(&descriptor).unwrap_or_default();
+    let text = text(&vitals.descriptor, epoch, now);
     let request = BeatRequest {
         epoch,
         lease_ms: periods.lease.as_millis() as u64,
-        descriptor: Some(&text),
+        descriptor: Some(text.as_str()).filter(|_| vitals.is_described),
         descriptor_ttl_ms: periods.descriptor_ttl.as_millis() as u64,
         now,
     };
     let found = session.beat(&request)?;
     Ok((judge(found, epoch, vitals.confirmed, now), !found.unlisted))
+}
+
+/// The descriptor as it is written under `epoch` at `now`.
+pub(super) fn text(descriptor: &Descriptor, epoch: Epoch, now: UnixMs) -> String {
+    let mut descriptor = Descriptor::clone(descriptor);
+    descriptor.heartbeat_at = Stamp(now);
+    descriptor.writer.epoch = epoch.0;
+    // Strings, numbers and enums only: nothing in it can fail to serialise.
+    serde_json::to_string(&descriptor).unwrap_or_default()
 }
 
 fn judge(found: Beat, epoch: Epoch, confirmed: Version, now: UnixMs) -> Finding {

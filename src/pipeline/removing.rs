@@ -6,7 +6,7 @@ use super::{
     plan::{Output, Planned},
     repeat::FILLED,
 };
-use crate::spool::PartChange;
+use crate::{events::Reason, spool::PartChange};
 
 /// Slots that a snapshot did not name.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ impl Handler {
     pub(super) fn remove(&mut self, id: &str) {
         self.counts.objects += 1;
         if let Some(slot) = self.ledger.find(id) {
-            self.remove_slot(slot);
+            self.remove_slot(slot, Reason::Deleted);
         } else {
             // The spool may know it.
             self.kept.iter_mut().for_each(|kept| kept.remove(id));
@@ -30,7 +30,7 @@ impl Handler {
     }
 
     /// Puts the removal of an object into the batch; its entry goes when the receipt comes.
-    pub fn remove_slot(&mut self, slot: u32) {
+    pub fn remove_slot(&mut self, slot: u32, why: Reason) {
         let id = self.ledger.id(slot).as_ref().to_owned();
         if let Some(kept) = &mut self.kept {
             kept.remove(&id);
@@ -41,6 +41,7 @@ impl Handler {
         match &mut self.output {
             Output::Batches { builder, .. } => {
                 builder.remove(slot, &id);
+                builder.announce(|out| self.teller.removed(out, &id, why, super::now().unix_ms));
                 self.output.flush(&mut self.clock, true);
                 // Broken until then: content that comes meanwhile is written, not taken for unchanged.
                 self.ledger.set_broken(slot);

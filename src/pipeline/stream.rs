@@ -53,6 +53,7 @@ impl Engine {
             if !self.handler.in_snapshot && self.has_news_of_inputs() {
                 self.link.settle(&mut self.handler).await;
                 self.note_pass_of_stream(now);
+                self.announce_status().await;
             }
             return;
         }
@@ -67,6 +68,7 @@ impl Engine {
             return self.keep_count();
         }
         let report = self.note_pass_of_stream(now);
+        self.announce_status().await;
         self.log_trouble(&report);
     }
 
@@ -103,6 +105,7 @@ impl Engine {
         report.whole = true;
         self.finish(&mut report, complete, Duration::ZERO);
         self.note(&report);
+        self.announce_status().await;
         if let Err(e) = self.save_baseline().await {
             self.link.failed.get_or_insert(e);
         }

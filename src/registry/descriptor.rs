@@ -218,6 +218,16 @@ pub struct WriterInfo {
     pub source: String,
 }
 
+/// Where the service's changes are told, at `ralphext:v1:<svc>:@changes`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EventsInfo {
+    /// By what: `stream` or `pubsub` (`schemas/event.v1.schema.json`).
+    pub kind: String,
+    /// About how many events a stream keeps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_len: Option<u64>,
+}
+
 /// A service's descriptor, the JSON under `ralphext:v1:<svc>`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "service.v1")]
@@ -279,6 +289,9 @@ pub struct Descriptor {
     /// How each of several inputs is, by its name; absent where there is one source.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub inputs: BTreeMap<String, InputState>,
+    /// Where its changes are told as events; absent where they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<EventsInfo>,
     /// Who writes.
     pub writer: WriterInfo,
 }
@@ -347,6 +360,7 @@ fn example() -> Descriptor {
         }],
         unmatched: None,
         inputs: BTreeMap::new(),
+        events: None,
         writer: WriterInfo {
             instance: "hwinfo-0-1-5f3a91c2".to_owned(),
             version: "0.1.0".to_owned(),

@@ -3,6 +3,6 @@
 mod descriptor;
 
 pub use descriptor::{
-    Counts, Descriptor, FailedObject, InputState, LastError, LastPass, Mode, SCHEMA, ServiceStatus, Stamp,
+    Counts, Descriptor, EventsInfo, FailedObject, InputState, LastError, LastPass, Mode, SCHEMA, ServiceStatus, Stamp,
     UnmatchedRecord, UnmatchedRecords, WriterInfo, descriptor_schema,
 };

@@ -5,6 +5,7 @@
 //! are generated from them ([`config_reference`], [`config_schema`]).
 
 mod admin;
+mod announce;
 mod card_map;
 mod content;
 mod empty;
@@ -44,6 +45,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     admin::Admin,
+    announce::{Announce, AnnounceKind},
     card_map::{
         BadgeMap, CardMap, ColumnMap, EventMap, FieldMap, FoundStatus, LinkMap, StatusRule, StatusWord, TableMap,
     },
@@ -108,6 +110,10 @@ pub struct Settings {
     /// Objects that are computed when a reader misses or asks for them.
     #[serde(default)]
     pub fill: Fill,
+    /// Change events: what the service tells others. What it reads from a stream of somebody else's is in `[source.events]`,
+    /// another matter.
+    #[serde(default)]
+    pub events: Announce,
     /// The inventory that tells which object a record is about.
     #[serde(default)]
     pub identity: Identity,
@@ -141,6 +147,7 @@ impl Settings {
             verify: Verify::default(),
             recovery: Recovery::default(),
             fill: Fill::default(),
+            events: Announce::default(),
             identity: Identity::default(),
             limits: Limits::default(),
             writer: Writer::default(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Keys;
+use super::{Announcer, Keys};
 use crate::model::Version;
 
 const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
@@ -18,6 +18,8 @@ pub struct Touched {
     pub value_bytes: u64,
     /// What the canary is after them.
     pub highest: Version,
+    /// Change events told of them.
+    pub events: u32,
 }
 
 /// Writes and removals that become visible together, or not at all.
@@ -52,6 +54,7 @@ pub struct BatchBuilder {
     ttl: Vec<u8>,
     max_commands: u32,
     max_bytes: usize,
+    announcer: Option<Announcer>,
     batch: Batch,
 }
 
@@ -70,7 +73,32 @@ impl BatchBuilder {
         ttl.extend_from_slice(b"\r\n");
         let preamble: Arc<[u8]> = preamble.into();
         let batch = empty(&preamble, max_bytes);
-        Self { canary: keys.canary(), keys, preamble, ttl, max_commands, max_bytes, batch }
+        Self { canary: keys.canary(), keys, preamble, ttl, max_commands, max_bytes, announcer: None, batch }
+    }
+
+    /// The same with change events, if `announcer` is one.
+    pub fn announcing(self, announcer: Option<Announcer>) -> Self {
+        Self { announcer, ..self }
+    }
+
+    /// Whether changes are told.
+    pub fn announces(&self) -> bool {
+        self.announcer.is_some()
+    }
+
+    /// Tells, in the same transaction, what was put in last: `write` appends the beginning of the event. Nothing where no changes
+    /// are told.
+    pub fn announce(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if let Some(announcer) = &mut self.announcer {
+            announcer.take(write);
+        }
+    }
+
+    /// The batch under way comes behind the one after which the canary was `previous`.
+    pub fn follow(&mut self, previous: Version) {
+        if let Some(announcer) = &mut self.announcer {
+            announcer.follow(previous);
+        }
     }
 
     /// `SET <key> <value> PX <ttl>`; `write` appends exactly `len` bytes of value.
@@ -100,9 +128,17 @@ impl BatchBuilder {
         self.batch.commands += 1;
     }
 
+    /// `SET` of the service's descriptor.
+    pub fn describe(&mut self, descriptor: &str, ttl_ms: u64) {
+        let (key, ttl) = (self.keys.descriptor().as_bytes(), ttl_ms.to_string());
+        command(&mut self.batch.bytes, &[b"SET", key, descriptor.as_bytes(), b"PX", ttl.as_bytes()]);
+        self.batch.commands += 1;
+    }
+
     /// Whether the batch should be sent before more is put in.
     pub fn is_full(&self) -> bool {
-        self.batch.commands >= self.max_commands || self.batch.bytes.len() >= self.max_bytes
+        let (commands, bytes) = self.announcer.as_ref().map_or((0, 0), |events| (events.commands(), events.bytes()));
+        self.batch.commands + commands >= self.max_commands || self.batch.bytes.len() + bytes >= self.max_bytes
     }
 
     /// Whether nothing was put in.
@@ -118,6 +154,11 @@ impl BatchBuilder {
     /// Ends the batch with the canary at `highest` and begins the next one.
     pub fn take(&mut self, highest: Version) -> Batch {
         let mut batch = std::mem::replace(&mut self.batch, empty(&self.preamble, self.max_bytes));
+        if let Some(announcer) = &mut self.announcer {
+            batch.touched.events = announcer.commands();
+            batch.commands += batch.touched.events;
+            announcer.append(&mut batch.bytes, highest);
+        }
         command(&mut batch.bytes, &[b"SET", self.canary.as_bytes(), highest.0.to_string().as_bytes()]);
         batch.commands += 1;
         batch.touched.highest = highest;
@@ -155,14 +196,16 @@ pub(super) fn command(out: &mut Vec<u8>, parts: &[&[u8]]) {
     }
 }
 
-fn bulk(out: &mut Vec<u8>, bytes: &[u8]) {
+/// Appends a text with its length, without what ends it.
+pub(super) fn bulk(out: &mut Vec<u8>, bytes: &[u8]) {
     out.push(b'$');
     number(out, bytes.len() as u64);
     out.extend_from_slice(b"\r\n");
     out.extend_from_slice(bytes);
 }
 
-fn number(out: &mut Vec<u8>, mut value: u64) {
+/// Appends a number in digits.
+pub(super) fn number(out: &mut Vec<u8>, mut value: u64) {
     let mut digits = [0u8; 20];
     let mut at = digits.len();
     loop {
@@ -179,7 +222,10 @@ fn number(out: &mut Vec<u8>, mut value: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ServiceName;
+    use crate::{
+        model::{Position, ServiceName},
+        settings::{Announce, AnnounceKind},
+    };
 
     #[test]
     fn a_batch_is_fenced_and_ends_with_the_canary() {
@@ -200,5 +246,33 @@ mod tests {
         assert_eq!((batch.commands, batch.touched.value_bytes), (3, 2));
         assert_eq!((batch.touched.sets, batch.touched.removes), (vec![7], vec![8]));
         assert!(builder.is_empty());
+    }
+
+    #[test]
+    fn events_stand_behind_their_changes_count_toward_the_bounds_and_follow_each_other() {
+        let end = |out: &mut Vec<u8>, at: Position| {
+            out.extend(format!("{}<{} {}/{}", at.previous.0, at.batch.0, at.place, at.of).into_bytes());
+        };
+        let keys = Keys::new("r", &ServiceName::new("s").unwrap());
+        let announce = Announce { kind: AnnounceKind::Pubsub, ..Announce::default() };
+        let announcer = Announcer::new(&announce, &keys, end);
+        let mut builder = BatchBuilder::new(keys, 60_000, 4, 1 << 20).announcing(announcer);
+        builder.follow(Version(3));
+        for id in ["1", "2"] {
+            assert!(!builder.is_full());
+            builder.remove(0, id);
+            builder.announce(|out| out.extend(b"e "));
+        }
+        assert!(builder.is_full());
+        let batch = builder.take(Version(5));
+        let text = String::from_utf8(batch.bytes).unwrap();
+        let told = "*3\r\n$7\r\nPUBLISH\r\n$15\r\nr:v1:s:@changes\r\n$9\r\ne 3<5 1/2\r\n".to_owned();
+        let both = [told.clone(), told.replace("1/2", "2/2")].concat();
+        assert!(text.contains(&format!("$8\r\nr:v1:s:2\r\n{both}*3\r\n$3\r\nSET")), "{text:?}");
+        assert_eq!((batch.commands, batch.touched.events), (5, 2));
+        builder.describe("{}", 7);
+        builder.announce(|out| out.extend(b"e "));
+        let text = String::from_utf8(builder.take(Version(9)).bytes).unwrap();
+        assert!(text.contains("$9\r\ne 5<9 1/1"), "{text:?}");
     }
 }

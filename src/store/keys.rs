@@ -88,6 +88,11 @@ impl Keys {
         self.internal("requests")
     }
 
+    /// Where changes are told: a channel, or a stream.
+    pub fn changes(&self) -> String {
+        self.internal("changes")
+    }
+
     fn internal(&self, name: &str) -> String {
         format!("{}@{name}", self.object_prefix)
     }

@@ -1,7 +1,9 @@
 //! The only room that knows Redis: keys, connections, fenced batches, lease, reading. It must not know what values mean.
 
 pub mod acl;
+mod announce;
 mod batch;
+mod changes;
 mod connect;
 mod connection;
 mod dial;
@@ -29,7 +31,9 @@ mod walk;
 mod wishes;
 mod writer;
 
+pub use announce::{Announcer, End};
 pub use batch::{Batch, BatchBuilder, Touched};
+pub use changes::{ChangeFeed, Told};
 pub use connect::{Survey, Target};
 pub use error::{FailureClass, StoreError};
 pub use examine::{Examination, Examiner, Index, Marks, Transport};
@@ -41,6 +45,7 @@ pub use keyspace::{KeyspaceEvents, News};
 pub use observe::{KeyEvent, Observer, flush_all};
 pub use probe::{Probe, probe, refused_on_stream, refused_unexecuted};
 pub use reader::{Listed, Reader, Stored};
+pub use removal::Telling;
 pub use renew::{RenewBatch, Renewal};
 pub use rights::Rights;
 pub use scan::{RawHead, Strange};

@@ -163,7 +163,14 @@ fn try_all(
         let words = places.fill(grant);
         let mut command = redis::cmd(words[0]);
         command.arg(&words[1..]);
-        if let Err(e) = command.query::<redis::Value>(connection) {
+        let tried = if grant.on == On::Channel {
+            // Nobody shall hear it: it is queued, which is refused just so, and the connection is given up.
+            let mut apart = target.open()?;
+            redis::cmd("MULTI").query::<redis::Value>(&mut apart).and_then(|_| command.query(&mut apart))
+        } else {
+            command.query::<redis::Value>(connection)
+        };
+        if let Err(e) = tried {
             if is_wrong_type(&e) {
                 let (key, ours) = places.key(grant, &words);
                 return Err(target.failed_on(&e, key, ours));

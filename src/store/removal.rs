@@ -2,19 +2,58 @@
 
 use redis::RedisError;
 
-use super::{FailureClass, Session, StoreError, connection::Connection, keys::OWN};
-use crate::model::Epoch;
+use super::{End, FailureClass, Session, StoreError, announce::words, connection::Connection, keys::OWN};
+use crate::{
+    model::{Epoch, Position, UnixMs, Version, highest_plausible},
+    settings::Announce,
+};
+
+/// How removals are told.
+#[derive(Debug, Clone, Copy)]
+pub struct Telling<'a, F> {
+    /// Where, if anywhere.
+    pub announce: &'a Announce,
+    /// Appends the beginning of the event of an object's removal.
+    pub begin: F,
+    /// Appends its end.
+    pub end: End,
+    /// Now, unix ms.
+    pub now: UnixMs,
+}
 
 impl Session {
-    /// Removes the keys of these objects while the fence is `epoch`; how many there were (`WATCH`, `GET`, `MULTI`, `DEL`,
-    /// `EXEC`).
+    /// Removes the keys of these objects while the fence is `epoch`, and tells so in the same transaction; how many there were
+    /// (`WATCH`, `GET`, `MULTI`, `DEL`, `EXEC`).
     ///
     /// # Errors
     /// When Redis fails, or another writer took over: then nothing was removed.
-    pub fn remove(&mut self, epoch: Epoch, ids: &[String]) -> Result<u64, StoreError> {
-        let prefix = self.keys().object_prefix();
-        let keys: Vec<String> = ids.iter().map(|id| format!("{prefix}{id}")).collect();
-        self.remove_keys(epoch, &keys, |_| {})
+    pub fn remove<F: Fn(&mut Vec<u8>, &str)>(
+        &mut self,
+        epoch: Epoch,
+        ids: &[String],
+        telling: &Telling<'_, F>,
+    ) -> Result<u64, StoreError> {
+        let keys = self.keys().clone();
+        let Some(words) = words(telling.announce, &keys.changes()) else {
+            return self.remove_keys(epoch, &objects(keys.object_prefix(), ids), |_| {});
+        };
+        // Nobody else changes the canary while the fence is ours.
+        let canary = self.memory()?.canary;
+        let previous = canary.and_then(|text| std::str::from_utf8(&text).ok()?.parse().ok());
+        let previous = previous.filter(|previous| *previous <= highest_plausible(telling.now)).unwrap_or(0);
+        let batch = telling.now.max(previous + 1);
+        let of = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+        self.remove_keys(epoch, &objects(keys.object_prefix(), ids), |pipe| {
+            for (place, id) in (1..).zip(ids) {
+                let mut event = Vec::new();
+                (telling.begin)(&mut event, id);
+                let at = Position { batch: Version(batch), previous: Version(previous), place, of };
+                (telling.end)(&mut event, at);
+                pipe.cmd(std::str::from_utf8(&words[0]).unwrap_or_default());
+                pipe.arg(&words[1..]).arg(event).ignore();
+            }
+            pipe.cmd("SET").arg(keys.canary()).arg(batch).ignore();
+        })
     }
 
     /// Removes everything that is left of the service: its internal keys, its descriptor, and its entry in the index; in one
@@ -45,6 +84,10 @@ impl Session {
             self.target().error(FailureClass::Fenced, "another writer took the lease over".to_owned())
         })
     }
+}
+
+fn objects(prefix: &str, ids: &[String]) -> Vec<String> {
+    ids.iter().map(|id| format!("{prefix}{id}")).collect()
 }
 
 /// The number of keys that were there; none where the fence is another's.

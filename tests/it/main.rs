@@ -10,6 +10,8 @@ mod ground;
 /// The rules of the code itself: imports, sizes, first lines.
 mod tidy;
 
+/// Change events: what the service tells others.
+mod announcing;
 /// Unless an operator says so.
 mod approve;
 /// Bad objects (how we know 7).

@@ -363,6 +363,19 @@ fn the_documents_name_only_metrics_that_exist() {
 }
 
 #[test]
+fn change_events_are_counted() {
+    let redis = Redis::start();
+    redis.grant(&["hwinfo", "--with", "events-stream"]);
+    let ext = Ext::brisk(&redis).set("events.kind", "stream");
+    ext.source(&records(10, 1));
+    let mut sidecar = start(&redis, &ext);
+    sidecar.wait_for_metric("ralphext_change_events_total", &[], |n| n == 12.0);
+    let kept: u64 = redis.cmd(&["XLEN", "ralphext:v1:hwinfo:@changes"]);
+    assert_eq!(kept, 12, "ten values, and two changes of status");
+    sidecar.stop().expect(0);
+}
+
+#[test]
 fn every_metric_is_moved_by_a_test() {
     let folder = repository().join("tests/it");
     let tests = ["metrics.rs", "probes.rs", "fill/mod.rs"]

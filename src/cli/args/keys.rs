@@ -56,9 +56,12 @@ pub struct Watch {
     /// How often to look
     #[arg(long, value_name = "DURATION", default_value = "2s")]
     pub every: HumanDuration,
-    /// End after so many looks
+    /// End after so many looks, or events
     #[arg(long, value_name = "N")]
     pub count: Option<u64>,
+    /// Of a service with events.kind = "stream": begin behind this entry, as an earlier watch told it; 0-0 for all that is kept
+    #[arg(long, value_name = "ID", requires = "service")]
+    pub from: Option<String>,
 }
 
 /// See [`super::Verb::Ui`].

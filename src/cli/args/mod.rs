@@ -1,5 +1,6 @@
 //! Flags and verbs. It must not act.
 
+mod acl;
 mod authors;
 mod keys;
 mod shared;
@@ -8,9 +9,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use self::authors::{Lint, Preview, Test};
-pub use self::keys::{Diff, Doctor, Get, Index, IndexForm, Purge, Removal, Retire, Rm, Scan, Stats, Ui, Watch};
-pub use self::shared::{Config, Push, Rollback, Shared, Show, Which};
+pub use self::{
+    acl::{Acl, Feature, RedisVersion},
+    authors::{Lint, Preview, Test},
+    keys::{Diff, Doctor, Get, Index, IndexForm, Purge, Removal, Retire, Rm, Scan, Stats, Ui, Watch},
+    shared::{Config, Push, Rollback, Shared, Show, Which},
+};
 use super::crontab::Crontab;
 use crate::settings::LogFormat;
 
@@ -258,58 +262,6 @@ pub struct ApproveShrink {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
-}
-
-/// See [`Verb::Acl`].
-#[derive(Debug, Args)]
-pub struct Acl {
-    /// The services, one line each; without them, the configured ones
-    #[arg(value_name = "SVC")]
-    pub services: Vec<String>,
-    /// The line of a user who reads as Ralph does: the services named, or all
-    #[arg(long, conflicts_with_all = ["with", "only_needed"])]
-    pub reader: bool,
-    /// The line of the user of the sentinels, for each of them
-    #[arg(long, conflicts_with_all = ["services", "reader", "with", "only_needed"])]
-    pub sentinel: bool,
-    /// What the server understands
-    #[arg(long, value_name = "VERSION", default_value = "7")]
-    pub redis: RedisVersion,
-    /// Name of the user. Default: the configured one, else ralphext-SVC (or ralphext-reader, ralphext)
-    #[arg(long, value_name = "NAME")]
-    pub user: Option<String>,
-    /// Adds what this takes, whatever is configured; may be repeated
-    #[arg(long, value_name = "FEATURE", value_delimiter = ',')]
-    pub with: Vec<Feature>,
-    /// Leaves out what `run` and `once` can do without
-    #[arg(long)]
-    pub only_needed: bool,
-}
-
-/// What takes rights of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Feature {
-    /// verify.keyspace_events
-    KeyspaceEvents,
-    /// fill.misses
-    Misses,
-    /// fill.requests
-    Requests,
-    /// redis.sentinel
-    Sentinel,
-    /// Reading other services with `ls`, `get` and `explain` as this user (Redis 7)
-    Peers,
-}
-
-/// What a server's access lists can say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum RedisVersion {
-    /// Redis 7 or newer, Valkey: each command on its own keys
-    #[value(name = "7")]
-    Seven,
-    /// Redis 6.2: one set of keys for all commands
-    #[value(name = "6")]
-    Six,
 }
 
 /// See [`Verb::Schema`].

@@ -279,6 +279,9 @@ const IMPOSSIBLE: &[(&str, &str)] = &[
         "f.toml:5: limits.max_total = \"1KiB\": it is less than limits.max_content (256KiB)\nhint: write \"512MiB\"",
     ),
     ("[recovery]\nmax_rate = 0", "f.toml:5: recovery.max_rate = 0: a whole number from 1"),
+    ("[events]\nmax_len = 99", "f.toml:5: events.max_len = 99: "),
+    ("[events]\nkind = \"list\"", "f.toml:5: events.kind = \"list\": "),
+    ("[events]\nstream = \"s\"", "f.toml:5: events.stream"),
     (
         "[source]\nkind = \"exec\"\ncommand = [\"x\"]\nexpect_every = \"5m\"",
         "f.toml:5: source.expect_every = \"5m\": kind exec has no use for it\n",

@@ -181,6 +181,9 @@ const EVERY_KEY: &str = r#"
         max_unknown = 9
         replicas = false
         listen = ["replica:6379"]
+        [events]
+        kind = "stream"
+        max_len = 500
         [limits]
         max_content = "1MB"
         max_binary = "2MiB"

@@ -17,6 +17,7 @@ use super::{
     with,
 };
 use crate::{
+    events::Reason,
     model::{DigestPrefix, Ending, Fetched, SharedTally},
     settings::Settings,
     sources::{Sink, SourceError},
@@ -247,7 +248,7 @@ impl Desk {
             return Ok((0, Some(why)));
         }
         for some in slots.chunks(REMOVED) {
-            some.iter().for_each(|slot| self.inputs[at].handler.remove_slot(*slot));
+            some.iter().for_each(|slot| self.inputs[at].handler.remove_slot(*slot, Reason::Vanished));
             self.flush(at, sink).await?;
         }
         Ok((slots.len() as u64, None))

@@ -23,6 +23,8 @@ pub enum On {
     Requests,
     /// The stream that the source reads.
     Stream,
+    /// The channel on which the service tells its changes.
+    Channel,
 }
 
 impl On {
@@ -37,6 +39,7 @@ impl On {
             Self::Events => "the service's keyspace events",
             Self::Requests => "the service's requests",
             Self::Stream => "the stream of the source",
+            Self::Channel => "the channel of the service's changes",
         }
     }
 }
@@ -60,6 +63,10 @@ pub enum When {
     Requests,
     /// With a source of kind `events`.
     Stream,
+    /// With `events.kind = "stream"`.
+    EventsStream,
+    /// With `events.kind = "pubsub"`.
+    EventsPubsub,
     /// When it is asked for: for looking at other services as this user.
     Peers,
     /// On the sentinels, which have users of their own.
@@ -78,6 +85,8 @@ impl When {
             Self::Misses => "with `fill.misses`",
             Self::Requests => "with `fill.requests`",
             Self::Stream => "with `source.kind = \"events\"`",
+            Self::EventsStream => "with `events.kind = \"stream\"`",
+            Self::EventsPubsub => "with `events.kind = \"pubsub\"`",
             Self::Peers => "with `--with peers`",
             Self::OnSentinels => "on the sentinels, `--sentinel`",
         }
@@ -204,6 +213,23 @@ pub static GRANTS: &[Grant] = &[
     grant("brpop", On::Own, When::Requests, "requests, as they come", &["BRPOP", "{probe}", "0.01"]),
     grant("llen", On::Own, When::Requests, "how many requests wait", &["LLEN", "{probe}"]),
     grant("ltrim", On::Own, When::Requests, "the bound of the list of requests", &["LTRIM", "{probe}", "0", "1"]),
+    // With an id that is none: what is allowed fails, and changes nothing.
+    grant("xadd", On::Own, When::EventsStream, "telling changes", &["XADD", "{changes}", "@probe", "event", ""]),
+    grant(
+        "xrevrange",
+        On::Own,
+        When::EventsStream,
+        "whether the stream of changes is one, at a start; `watch`",
+        &["XREVRANGE", "{changes}", "+", "-", "COUNT", "1"],
+    )
+    .reader("where the stream of changes ends, to begin there"),
+    grant("xrange", On::Own, When::EventsStream, "`watch --from`", &["XRANGE", "{changes}", "-", "+", "COUNT", "1"])
+        .reader("whether the last event that was read is there still"),
+    grant("xread", On::Own, When::EventsStream, "`watch`", &["XREAD", "COUNT", "1", "STREAMS", "{changes}", "0"])
+        .reader("following changes"),
+    grant("publish", On::Channel, When::EventsPubsub, "telling changes", &["PUBLISH", "{changes}", ""]),
+    grant("subscribe", On::Channel, When::EventsPubsub, "`watch`", &["SUBSCRIBE", "{changes}"])
+        .reader("following changes"),
     // Of a group that is not there, and with ids that are none: what is allowed fails, and changes nothing.
     grant(
         "xreadgroup",
@@ -247,6 +273,7 @@ pub(in crate::store) struct Places {
     events: String,
     requests: String,
     stream: String,
+    changes: String,
 }
 
 impl Places {
@@ -259,6 +286,7 @@ impl Places {
             events: keyspace::pattern(needs.database, &keys),
             requests: keys.requests(),
             stream: needs.stream.clone().unwrap_or_default(),
+            changes: keys.changes(),
             keys,
         }
     }
@@ -274,6 +302,7 @@ impl Places {
             "{events}" => self.events.as_str(),
             "{requests}" => self.requests.as_str(),
             "{stream}" => self.stream.as_str(),
+            "{changes}" => self.changes.as_str(),
             word => word,
         };
         grant.attempt.iter().map(|word| place(word)).collect()
@@ -283,6 +312,7 @@ impl Places {
     pub(in crate::store) fn key<'a>(&'a self, grant: &Grant, words: &[&'a str]) -> (&'a str, &'static str) {
         match grant.on {
             On::Stream => (&self.stream, "a stream"),
+            _ if grant.when == When::EventsStream => (&self.changes, "a stream"),
             _ => (words.get(1).copied().unwrap_or_default(), "a sorted set"),
         }
     }

@@ -10,7 +10,7 @@ pub use self::grants::{GRANTS, Grant, On, When, reads};
 use super::{Keys, keys, keyspace};
 use crate::{
     model::ServiceName,
-    settings::{self, Settings},
+    settings::{self, AnnounceKind, Settings},
 };
 
 /// What a service uses beyond what every service does.
@@ -28,6 +28,8 @@ pub struct Needs {
     pub requests: bool,
     /// The stream that the source reads, where it does so as this user.
     pub stream: Option<String>,
+    /// `events.kind`.
+    pub events: AnnounceKind,
     /// Looking at other services as this user.
     pub peers: bool,
     /// Nothing that is optional.
@@ -43,6 +45,7 @@ impl Needs {
             misses: settings.fill.misses,
             requests: settings.fill.requests,
             stream,
+            events: settings.events.kind,
             ..Self::of_server(&settings.redis)
         }
     }
@@ -62,6 +65,8 @@ impl Needs {
             When::Misses => self.misses,
             When::Requests => self.requests,
             When::Stream => self.stream.is_some(),
+            When::EventsStream => self.events == AnnounceKind::Stream,
+            When::EventsPubsub => self.events == AnnounceKind::Pubsub,
             When::Peers => self.peers,
             When::OnSentinels => false,
         }
@@ -126,10 +131,13 @@ pub fn writer_rules(prefix: &str, service: &ServiceName, needs: &Needs, dialect:
     if needs.requests {
         rules.push(format!("&{}", keys.requests()));
     }
+    if needs.events == AnnounceKind::Pubsub {
+        rules.push(format!("&{}", keys.changes()));
+    }
     match dialect {
         Dialect::Six => rules.extend(self::commands(needs.grants().filter(|grant| grant.when != When::Peers))),
         Dialect::Seven => {
-            rules.extend(commands(&[On::Own, On::Nothing, On::Events, On::Requests]));
+            rules.extend(commands(&[On::Own, On::Nothing, On::Events, On::Requests, On::Channel]));
             rules.extend(selector(&[&own[0], &own[1], &index], commands(&[On::OwnAndIndex])));
             rules.extend(selector(&[&index], commands(&[On::Index])));
             rules.extend(selector(&[&every(prefix)], commands(&[On::Every])));
@@ -140,7 +148,7 @@ pub fn writer_rules(prefix: &str, service: &ServiceName, needs: &Needs, dialect:
 }
 
 /// The rules that make a user who can read what Ralph reads: of one service, or of all of them.
-pub fn reader_rules(prefix: &str, service: Option<&ServiceName>, database: i64, dialect: Dialect) -> Vec<String> {
+pub fn reader_rules(prefix: &str, service: Option<&ServiceName>, needs: &Needs, dialect: Dialect) -> Vec<String> {
     let mut patterns = vec![keys::index(prefix)];
     match service.map(|service| Keys::new(prefix, service)) {
         Some(keys) => patterns.extend([keys.descriptor().to_owned(), keys.pattern()]),
@@ -149,7 +157,10 @@ pub fn reader_rules(prefix: &str, service: Option<&ServiceName>, database: i64, 
     let mark = if dialect == Dialect::Six { "~" } else { "%R~" };
     let mut rules = blank();
     rules.extend(patterns.iter().map(|pattern| format!("{mark}{pattern}")));
-    let needs = Needs { database, ..Needs::default() };
+    if needs.events == AnnounceKind::Pubsub {
+        let all = || format!("&{}:*:@changes", keys::index(prefix));
+        rules.push(service.map_or_else(all, |service| format!("&{}", Keys::new(prefix, service).changes())));
+    }
     rules.extend(commands(needs.grants().filter(|grant| reads(grant).is_some())));
     rules
 }
@@ -219,11 +230,13 @@ mod tests {
     #[test]
     fn what_is_switched_on_has_what_it_needs() {
         let stream = Some("in[1]*".to_owned());
+        let events = AnnounceKind::Pubsub;
         let needs = Needs {
             database: 3,
             sentinel: true,
             keyspace_events: true,
             stream,
+            events,
             peers: true,
             requests: true,
             ..Needs::default()
@@ -233,15 +246,16 @@ mod tests {
             " &__keyspace@3__:ralphext:v1:hwinfo:* ",
             " &ralphext:v1:hwinfo:@requests ",
             " +brpop +llen +ltrim ",
-            " +subscribe ",
             " +select +role ",
             " +psubscribe ",
+            " +publish +subscribe ",
+            " &ralphext:v1:hwinfo:@changes ",
             "(%R~ralphext:v1:* +exists +get +mget +getrange +strlen +pttl)",
             "(~in\\[1\\]\\* +xreadgroup +xack +xgroup|create)",
         ] {
             assert!(seven.contains(part), "{part} is not in {seven}");
         }
-        let all = reader_rules("ralphext", None, 0, Dialect::Seven).join(" ");
+        let all = reader_rules("ralphext", None, &Needs::default(), Dialect::Seven).join(" ");
         assert_eq!(all, "reset on >PASSWORD resetchannels %R~ralphext:v1 %R~ralphext:v1:* +get +mget +zrange");
     }
 }

@@ -179,6 +179,9 @@ catalogue! {
     skipped: Counter = "ralphext_values_skipped_total";
     /// Keys removed: the object vanished or was deleted.
     removed: Counter = "ralphext_values_removed_total";
+
+    /// Change events told: writes, removals and changes of status; only with `events.kind`.
+    change_events: Counter = "ralphext_change_events_total";
     /// Values that were not as they were written when a renewal or a keyspace event made look: gone (evicted, deleted), or
     /// overwritten by somebody else.
     lost: By<Counter> = "ralphext_values_lost_total", "found" in &["missing", "overwritten"];

@@ -5,6 +5,8 @@
 mod edges;
 /// A lagging replica becomes the primary (how we know 7).
 mod failover;
+/// Change events, as who follows them sees them (how issue E knows 6).
+mod followers;
 /// Torn, hostile and random values put into the keyspace by hand (how we know 5).
 mod hostile;
 /// The sidecar is killed (how we know 2).

@@ -51,7 +51,7 @@ fn kit(python: &Path, packages: &[&str]) {
         for p in ('templates/ralph_ext_tabs/tab.html', 'static/ralph_ext_tabs/tabs.css', 'locale/pl/LC_MESSAGES/django.mo'):\n\
         \x20   assert os.path.exists(os.path.join(r, p)), p";
     run(Command::new(&here).args(["-c", parts]).current_dir(&venv));
-    for test in ["test_conformance.py", "test_readme.py", "test_tabs.py"] {
+    for test in ["test_conformance.py", "test_events.py", "test_readme.py", "test_tabs.py"] {
         let mut command = Command::new(&here);
         let out = run(command.arg(root.join("tests").join(test)).env("RALPHEXT", binary()).current_dir(&root));
         assert!(out.contains("\nOK"), "{python:?} {packages:?} {test}: {out}");
