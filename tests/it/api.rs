@@ -221,6 +221,27 @@ fn a_refresh_of_a_single_object_asks_for_that_one() {
 }
 
 #[test]
+fn a_refresh_of_a_command_s_object_runs_the_command_for_single_ones() {
+    let redis = Redis::start();
+    let ext = Ext::brisk(&redis).set("source.interval", "1h").script("exec", "echo all >> runs; cat objects.ndjson");
+    ext.source(&records(20, 1));
+    ext.write(
+        "one.sh",
+        "cd \"$(dirname \"$0\")\"; echo \"$*\" >> runs; grep -E \"\\\"id\\\":$1[,}]\" objects.ndjson || :\n",
+    );
+    let command = json!(["sh", ext.path("one.sh").display().to_string()]);
+    let (ext, page) = paged(ext.set("source.object_command", command));
+    let sidecar = started(&ext, &page, 20);
+    redis.cmd::<()>(&["DEL", "ralphext:v1:hwinfo:7"]);
+    let told = refresh(&page, "7").expect(200).json;
+    assert_eq!((&told["outcome"], &told["single"]), (&json!("written"), &json!(true)));
+    assert_eq!(refresh(&page, "21").expect(200).json["outcome"], "absent");
+    assert_eq!(std::fs::read_to_string(ext.path("runs")).expect("runs"), "all\n7\n21\n");
+    assert_eq!(redis.count("hwinfo"), 20, "what was not asked for stays");
+    sidecar.stop().expect(0);
+}
+
+#[test]
 fn changes_are_told_once_redis_has_them() {
     let redis = Redis::start();
     let (ext, page) = paged(Ext::brisk(&redis));

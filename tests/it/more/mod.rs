@@ -9,6 +9,8 @@ mod deb;
 mod dist;
 /// Shared configuration in etcd.
 mod etcd;
+/// Rows that readers miss, on database servers.
+mod fill;
 /// The chart, by Helm 3 and 4.
 mod helm;
 /// The container image.
