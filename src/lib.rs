@@ -15,6 +15,7 @@ pub mod mapping;
 pub mod model;
 pub mod page;
 pub mod pipeline;
+pub mod process;
 pub mod registry;
 pub mod render;
 pub mod settings;

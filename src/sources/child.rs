@@ -3,9 +3,8 @@
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
-    os::unix::process::ExitStatusExt,
     process::{ExitStatus, Stdio},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -14,13 +13,12 @@ use tokio::{process::Command, time::sleep};
 use super::{
     Sink, SourceError,
     cut::{Cutter, Forms},
-    environment,
-    group::{Group, Leader, Leavings},
     pump::{self, Quiet},
-    spawn_error,
-    stderr::{self, LastLine, Quota},
 };
-use crate::settings::{self, MASK, Secret};
+use crate::{
+    process::{self, Group, LastLine, Leader, Leavings, Meter, Quota, explain, shown},
+    settings::{self, Secret},
+};
 
 /// How long a pipe may stay open and silent after the command itself has ended: then somebody it left behind holds it.
 const HELD: Duration = Duration::from_secs(1);
@@ -47,24 +45,15 @@ pub(super) struct Program {
     quota: Mutex<Quota>,
 }
 
-/// When something was read last.
-#[derive(Debug)]
-pub(super) struct Meter(Mutex<Instant>);
-
-impl Default for Meter {
-    fn default() -> Self {
-        Self(Mutex::new(Instant::now()))
-    }
-}
-
-impl Meter {
-    pub(super) fn touch(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-    }
-
-    fn silent_for(&self) -> Duration {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
-    }
+/// Whether the command of `settings` could be started, as far as its file tells; nothing is started.
+///
+/// # Errors
+/// [`SourceError::Spawn`], as starting it would fail.
+pub fn foresee(settings: &settings::Source) -> Result<(), SourceError> {
+    let Some(program) = settings.command.first() else { return Ok(()) };
+    let path = settings.env.get("PATH").map(OsString::from).or_else(|| std::env::var_os("PATH"));
+    process::foresee(program, "source.command", path.as_ref())
+        .map_err(|why| SourceError::Spawn { command: program.clone(), cause: why.cause, hint: why.hint })
 }
 
 impl Program {
@@ -80,7 +69,7 @@ impl Program {
         Ok(Self {
             words: settings.command.clone(),
             shown: shown(&settings.command),
-            env: environment::for_child(std::env::vars_os(), &settings.env, secrets),
+            env: process::for_child(std::env::vars_os(), &settings.env, secrets),
             max_line,
             leavings: Leavings::default(),
             quota: Mutex::default(),
@@ -110,7 +99,7 @@ impl Program {
             };
             let reading = pump::pump(stdout, &mut cutter, sink, manner.quiet, &meter, &self.shown);
             let logging = async {
-                stderr::log(stderr, &self.shown, &last, &meter, &self.quota).await;
+                process::log(stderr, &self.shown, &last, &meter, &self.quota).await;
                 Ok(())
             };
             let pipes = async { tokio::try_join!(reading, logging).map(drop) };
@@ -153,7 +142,10 @@ impl Program {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
-            .map_err(|e| spawn_error::explain(&self.words[0], &self.shown, self.env.get(OsStr::new("PATH")), e))?;
+            .map_err(|e| {
+                let why = process::unstartable(&self.words[0], "source.command", self.env.get(OsStr::new("PATH")), e);
+                SourceError::Spawn { command: self.shown.clone(), cause: why.cause, hint: why.hint }
+            })?;
         Ok(Group::new(child, grace, self.leavings.clone()))
     }
 
@@ -210,72 +202,5 @@ impl Program {
                 }
             }
         }
-    }
-}
-
-/// The words as one would type them, but for what may be a secret: arguments other than paths and bare flags are masked, since
-/// this stands in logs and in the descriptor.
-fn shown(words: &[String]) -> String {
-    let masked = words.iter().enumerate().map(|(at, word)| match word.split_once('=') {
-        _ if at == 0 || std::path::Path::new(word).exists() => word.clone(),
-        Some((flag, _)) if flag.starts_with('-') => format!("{flag}={MASK}"),
-        None if word.starts_with('-') => word.clone(),
-        _ => MASK.to_owned(),
-    });
-    let quote = |word: String| {
-        let plain = |c: char| c.is_alphanumeric() || "-_./:=,+@%*".contains(c);
-        if !word.is_empty() && word.chars().all(plain) {
-            word
-        } else {
-            format!("'{}'", word.escape_debug().to_string().replace("\\'", "'\\''").replace("\\\"", "\""))
-        }
-    };
-    let mut out = masked.map(quote).collect::<Vec<_>>().join(" ");
-    if let Some((cut, _)) = out.char_indices().nth(200) {
-        out.truncate(cut);
-        out.push_str("...");
-    }
-    out
-}
-
-fn explain(status: ExitStatus) -> (String, &'static str) {
-    if let Some(signal) = status.signal() {
-        let name = match signal {
-            1 => " (SIGHUP)",
-            2 => " (SIGINT)",
-            6 => " (SIGABRT)",
-            9 => " (SIGKILL)",
-            11 => " (SIGSEGV)",
-            13 => " (SIGPIPE)",
-            15 => " (SIGTERM)",
-            _ => "",
-        };
-        let hint = match signal {
-            9 => "somebody killed it, or the kernel did for its memory: see the memory limit",
-            _ => "run it by hand as the same user to see why",
-        };
-        return (format!("signal {signal}{name}"), hint);
-    }
-    let code = status.code().unwrap_or_default();
-    let hint = match code {
-        126 => "126 says that a program it calls is not executable",
-        127 => "127 says that a program it calls, or its interpreter, was not found in PATH",
-        _ => "run it by hand as the same user; its standard error is in the log",
-    };
-    (format!("exit status {code}"), hint)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn commands_are_shown_without_what_may_be_a_secret() {
-        let words = |words: &[&str]| shown(&words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>());
-        assert_eq!(words(&["./facts.sh", "--all"]), "./facts.sh --all");
-        assert_eq!(words(&["sh", "-c", "curl -H token:s3cret", "--key=s3cret"]), "sh -c *** --key=***");
-        assert_eq!(words(&["sh", "/etc/host name"]), "sh ***");
-        assert_eq!(words(&["a b"]), "'a b'");
-        assert!(words(&[&"ü".repeat(500)]).len() < 500);
     }
 }

@@ -17,12 +17,10 @@ mod child;
 mod cut;
 mod directory;
 mod document;
-mod environment;
 mod error;
 mod events;
 mod exec;
 mod file;
-mod group;
 mod http;
 mod lines;
 mod peek;
@@ -30,9 +28,7 @@ mod pump;
 mod push;
 mod rows;
 mod sink;
-mod spawn_error;
 mod sql;
-mod stderr;
 mod stdin;
 mod stream;
 mod table;
@@ -42,14 +38,15 @@ mod watch;
 
 use std::{future::Future, pin::Pin};
 
+pub use child::foresee;
 pub use error::SourceError;
 pub use events::Events;
 pub use push::{Feed, Inbox, Push, Unconfirmed, push};
 pub use sink::Sink;
-pub use spawn_error::foresee;
 pub use watch::Watch;
 
 use crate::{
+    process,
     model::Ending,
     settings::{self, Limits, Secret, SourceKind},
 };
@@ -110,7 +107,7 @@ pub struct Options {
 impl Options {
     /// For a service with this Redis. A password that was read from `redis.password_file` has to be added.
     pub fn new(redis: &settings::Redis, watch: bool) -> Self {
-        Self { secrets: environment::secrets_of(redis), watch }
+        Self { secrets: process::secrets_of(redis), watch }
     }
 }
 

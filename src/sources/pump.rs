@@ -11,8 +11,8 @@ use tokio::{
     sync::{mpsc, oneshot},
 };
 
-use super::{Sink, SourceError, child::Meter, cut::Cutter};
-use crate::model::Fetched;
+use super::{Sink, SourceError, cut::Cutter};
+use crate::{model::Fetched, process::Meter};
 
 /// What to do when no bytes are at hand for the moment.
 #[derive(Debug, Clone, Copy)]

@@ -15,10 +15,10 @@ const TIERS: [&[&str]; 10] = [
     &["model"],
     &["settings"],
     &["telemetry"],
-    &["store", "web"],
+    &["store", "web", "process"],
     &[
-        "sources", "spool", "mapping", "identity", "render", "envelope", "decision", "registry", "events", "config",
-        "etcd",
+        "sources", "spool", "mapping", "identity", "render", "envelope", "decision", "registry", "events", "bridge",
+        "config", "etcd",
     ],
     &["pipeline", "page", "browse"],
     &["admin"],

@@ -8,11 +8,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::SourceError;
-use crate::settings;
+/// Why a command could not be started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unstartable {
+    /// The cause, in one line.
+    pub cause: String,
+    /// What to do.
+    pub hint: String,
+}
 
-/// What the kernel says in one word for half a dozen causes, told apart.
-pub(super) fn explain(program: &str, command: &str, path: Option<&OsString>, error: io::Error) -> SourceError {
+/// What the kernel says in one word for half a dozen causes, told apart; `key` is the setting that names the program.
+pub fn unstartable(program: &str, key: &str, path: Option<&OsString>, error: io::Error) -> Unstartable {
     let found = find(program, path);
     let (cause, hint) = match (error.kind(), &found) {
         (io::ErrorKind::NotFound, Some(file)) => match interpreter(file) {
@@ -32,19 +38,19 @@ pub(super) fn explain(program: &str, command: &str, path: Option<&OsString>, err
         },
         (io::ErrorKind::NotFound, None) if program.contains('/') => {
             let here = env::current_dir().map(|dir| format!("; the working directory is {}", dir.display()));
-            (format!("{program} does not exist"), format!("check source.command{}", here.unwrap_or_default()))
+            (format!("{program} does not exist"), format!("check {key}{}", here.unwrap_or_default()))
         }
         (io::ErrorKind::NotFound, None) => {
             let path = path.map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
             (
                 format!("{program} is in none of the directories of PATH ({path})"),
-                "install it, or write its full path in source.command".to_owned(),
+                format!("install it, or write its full path in {key}"),
             )
         }
         (io::ErrorKind::PermissionDenied, _) => {
             let file = found.as_deref().unwrap_or(Path::new(program));
             let (what, hint) = if file.is_dir() {
-                ("is a directory", "name a program in source.command".to_owned())
+                ("is a directory", format!("name a program in {key}"))
             } else {
                 ("is not executable", format!("chmod +x {}, and mount its file system without noexec", file.display()))
             };
@@ -57,18 +63,16 @@ pub(super) fn explain(program: &str, command: &str, path: Option<&OsString>, err
         ),
         _ => (error.to_string(), "try it by hand as the same user".to_owned()),
     };
-    SourceError::Spawn { command: command.to_owned(), cause, hint }
+    Unstartable { cause, hint }
 }
 
-/// Whether the command of `settings` could be started, as far as its file tells; nothing is started.
+/// Whether `program` could be started with this `PATH`, as far as its file tells; nothing is started.
 ///
 /// # Errors
-/// [`SourceError::Spawn`], as starting it would fail.
-pub fn foresee(settings: &settings::Source) -> Result<(), SourceError> {
-    let Some(program) = settings.command.first() else { return Ok(()) };
-    let path = settings.env.get("PATH").map(OsString::from).or_else(|| env::var_os("PATH"));
-    let refused = |kind: io::ErrorKind| Err(explain(program, program, path.as_ref(), io::Error::from(kind)));
-    let Some(file) = find(program, path.as_ref()) else { return refused(io::ErrorKind::NotFound) };
+/// As starting it would fail.
+pub fn foresee(program: &str, key: &str, path: Option<&OsString>) -> Result<(), Unstartable> {
+    let refused = |kind: io::ErrorKind| Err(unstartable(program, key, path, io::Error::from(kind)));
+    let Some(file) = find(program, path) else { return refused(io::ErrorKind::NotFound) };
     if file.is_dir() || rustix::fs::access(&file, rustix::fs::Access::EXEC_OK).is_err() {
         return refused(io::ErrorKind::PermissionDenied);
     }

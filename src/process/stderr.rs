@@ -2,12 +2,11 @@
 
 use std::{
     sync::{Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::child::Meter;
 use crate::telemetry::Budget;
 
 /// Longest line logged, in bytes; the rest of it is dropped.
@@ -21,7 +20,7 @@ const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// What a command may still say, from run to run: one that is started each minute has no new budget each minute.
 #[derive(Debug)]
-pub(super) struct Quota {
+pub struct Quota {
     lines: Budget,
     notices: Budget,
 }
@@ -34,10 +33,11 @@ impl Default for Quota {
 
 /// The last line that was not blank.
 #[derive(Debug, Default)]
-pub(super) struct LastLine(Mutex<Option<String>>);
+pub struct LastLine(Mutex<Option<String>>);
 
 impl LastLine {
-    pub(super) fn take(&self) -> Option<String> {
+    /// The line, which is then forgotten.
+    pub fn take(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
@@ -46,8 +46,30 @@ impl LastLine {
     }
 }
 
+/// When something was read last.
+#[derive(Debug)]
+pub struct Meter(Mutex<Instant>);
+
+impl Default for Meter {
+    fn default() -> Self {
+        Self(Mutex::new(Instant::now()))
+    }
+}
+
+impl Meter {
+    /// Now.
+    pub fn touch(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// How long nothing was read.
+    pub fn silent_for(&self) -> Duration {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+}
+
 /// Logs what comes from `input` until it ends.
-pub(super) async fn log(
+pub async fn log(
     mut input: impl AsyncRead + Unpin,
     command: &str,
     last: &LastLine,

@@ -19,17 +19,20 @@ use tokio::{
 /// A child that leads a process group of its own, with its pipes. Dropping it stops the whole group: SIGTERM, and
 /// SIGKILL after the grace (at once where no runtime is left to wait).
 #[derive(Debug)]
-pub(super) struct Group {
-    pub(super) leader: Leader,
-    pub(super) stdout: Option<ChildStdout>,
-    pub(super) stderr: Option<ChildStderr>,
+pub struct Group {
+    /// Who leads it.
+    pub leader: Leader,
+    /// What it prints.
+    pub stdout: Option<ChildStdout>,
+    /// What it says beside that.
+    pub stderr: Option<ChildStderr>,
     grace: Duration,
     leavings: Leavings,
 }
 
 impl Group {
     /// `child` must have been started with `process_group(0)`.
-    pub(super) fn new(mut child: Child, grace: Duration, leavings: Leavings) -> Self {
+    pub fn new(mut child: Child, grace: Duration, leavings: Leavings) -> Self {
         let pgid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         Self { leader: Leader { child: Some(child), pgid }, stdout, stderr, grace, leavings }
@@ -67,7 +70,7 @@ async fn discard(pipe: Option<impl AsyncRead + Unpin>) {
 
 /// The process that leads the group. Dropping it before it was seen to end kills the group.
 #[derive(Debug)]
-pub(super) struct Leader {
+pub struct Leader {
     /// Nothing once it has ended and its group with it.
     child: Option<Child>,
     pgid: Option<Pid>,
@@ -75,7 +78,7 @@ pub(super) struct Leader {
 
 impl Leader {
     /// Waits until it ends. May be dropped and called again.
-    pub(super) async fn wait(&mut self) -> io::Result<ExitStatus> {
+    pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         match &mut self.child {
             Some(child) => child.wait().await,
             None => Err(io::Error::other("it was waited for before")),
@@ -83,7 +86,7 @@ impl Leader {
     }
 
     /// Kills whatever is left of the group.
-    pub(super) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         if self.child.take().is_some() {
             // Its own last reference to the child kills and reaps the leader.
             self.signal(Signal::KILL);
@@ -91,7 +94,7 @@ impl Leader {
     }
 
     /// SIGTERM, then SIGKILL to whatever is left after the grace.
-    pub(super) async fn stop(&mut self, grace: Duration) {
+    pub async fn stop(&mut self, grace: Duration) {
         self.signal(Signal::TERM);
         self.end(grace).await;
     }
@@ -128,7 +131,7 @@ impl Drop for Leader {
 
 /// What cancelled fetches left to end by itself.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Leavings(Arc<Mutex<Vec<JoinHandle<()>>>>);
+pub struct Leavings(Arc<Mutex<Vec<JoinHandle<()>>>>);
 
 impl Leavings {
     fn add(&self, task: JoinHandle<()>) {
@@ -138,7 +141,7 @@ impl Leavings {
     }
 
     /// Waits until all of it has ended.
-    pub(super) async fn ended(&self) {
+    pub async fn ended(&self) {
         let tasks = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         for task in tasks {
             // Cancelled or done: it has ended.

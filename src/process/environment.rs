@@ -16,7 +16,7 @@ const SHORTEST: usize = 4;
 /// - or whose value contains one of `secrets` or a Redis URL (`PATH` apart, which a short password is in by chance);
 ///
 /// then `PYTHONUNBUFFERED=1`, and `extra` (`source.env`) over all of it.
-pub(super) fn for_child(
+pub fn for_child(
     inherited: impl IntoIterator<Item = (OsString, OsString)>,
     extra: &BTreeMap<String, String>,
     secrets: &[Secret],
@@ -30,7 +30,7 @@ pub(super) fn for_child(
 }
 
 /// The passwords in `redis`: its own, that of its sentinels, and the one in its address, as written there and decoded.
-pub(super) fn secrets_of(redis: &Redis) -> Vec<Secret> {
+pub fn secrets_of(redis: &Redis) -> Vec<Secret> {
     let url = redis.url.expose();
     let (_, rest) = url.split_once("://").unwrap_or_default();
     let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
