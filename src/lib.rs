@@ -3,6 +3,7 @@
 
 pub mod admin;
 pub mod app;
+pub mod bridge;
 pub mod browse;
 pub mod cli;
 pub mod config;

@@ -12,6 +12,7 @@
 
 mod api;
 mod ask;
+mod bridge_pages;
 mod guard;
 mod live_page;
 mod openapi;
@@ -26,6 +27,7 @@ mod view;
 pub use self::{
     api::api_openapi,
     ask::ask,
+    bridge_pages::bridge_pages,
     live_page::{Numbered, live_page, reload_script},
     pages::{Shown, pages},
     push::{Push, push_openapi},

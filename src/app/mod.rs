@@ -1,6 +1,7 @@
 //! The application: builds engines and sources from settings, spawns them, and shuts them down. It must not parse flags
 //! or print results.
 
+mod bridge;
 mod inputs;
 mod inventory;
 mod page;
@@ -20,13 +21,14 @@ use crate::{
         Engine, EngineError, Kind, Opened, PassReport, Plan, Progress, Verification, Verifying, mapped, stopped,
     },
     render::Renderer,
-    settings::{Listen, Secret, Settings, SourceKind},
+    settings::{self, Listen, Secret, Settings, SourceKind},
     sources::{self, Options, Source, SourceError},
     store::StoreError,
     telemetry::metrics::{Metrics, ServiceMetrics},
 };
 
 use self::{inventory::Inventories, page::Page};
+pub use bridge::bridge;
 pub use inventory::source_once;
 pub use page::ui;
 pub use runtime::block_on;
@@ -56,14 +58,24 @@ pub enum AppError {
 /// When the settings make no source.
 pub fn source(settings: &Settings, watch: bool) -> Result<Box<dyn Source>, SourceError> {
     let mut options = Options::new(&settings.redis, watch);
-    let of_sentinels = settings.redis.sentinel.as_ref().and_then(|sentinel| sentinel.password_file.as_ref());
-    for path in settings.redis.password_file.iter().chain(of_sentinels) {
-        // Unreadable is the store's error to tell; a secret that cannot be read cannot leak either.
-        if let Ok(text) = fs::read_to_string(path) {
-            options.secrets.push(Secret::new(text.trim_end_matches(['\r', '\n'])));
-        }
-    }
+    options.secrets.extend(secrets_in_files(&settings.redis));
     Ok(mapped(sources::build(&settings.source, &settings.limits, &options)?, settings))
+}
+
+/// The passwords in the files that `redis` names.
+fn secrets_in_files(redis: &settings::Redis) -> Vec<Secret> {
+    let of_sentinels = redis.sentinel.as_ref().and_then(|sentinel| sentinel.password_file.as_ref());
+    let paths = redis.password_file.iter().chain(of_sentinels);
+    // Unreadable is the store's error to tell; a secret that cannot be read cannot leak either.
+    let texts = paths.filter_map(|path| fs::read_to_string(path).ok());
+    texts.map(|text| Secret::new(text.trim_end_matches(['\r', '\n']))).collect()
+}
+
+/// All that no child may see.
+fn secrets(redis: &settings::Redis) -> Vec<Secret> {
+    let mut all = crate::process::secrets_of(redis);
+    all.extend(secrets_in_files(redis));
+    all
 }
 
 /// What the source of a service is, for people; it is built, and nothing is started.

@@ -36,6 +36,9 @@ struct Right {
 
 /// Prints one line for each user; what it is about goes to standard error, so that the lines can be piped to redis-cli.
 pub fn acl(globals: &Globals, args: &Acl) -> Result<Exit, Failure> {
+    if args.bridge {
+        return of_bridge(globals, args);
+    }
     let (configured, redis) = target::services_or_redis(globals)?;
     let names = args.services.iter().map(|name| target::service_name(name)).collect::<Result<Vec<_>, _>>()?;
     if let Some(user) = &args.user {
@@ -60,6 +63,29 @@ pub fn acl(globals: &Globals, args: &Acl) -> Result<Exit, Failure> {
             comment(args, many);
             many.iter().for_each(|told| output::say!("{}", told.line));
         }
+    }
+    Ok(Exit::Well)
+}
+
+/// The line of the bridge's user.
+fn of_bridge(globals: &Globals, args: &Acl) -> Result<Exit, Failure> {
+    let (bridge, settings) = target::bridge(globals)?;
+    if let Some(user) = &args.user {
+        check_user(user, 1)?;
+    }
+    let configured = acl::username(&settings.redis).filter(|user| user != "default");
+    let user = args.user.clone().or(configured).unwrap_or_else(|| "ralphext-bridge".to_owned());
+    let needs = Needs::of_server(&settings.redis);
+    let rules = acl::bridge_rules(&bridge.queues, &needs, dialect(args));
+    let grants = acl::BRIDGE_GRANTS.iter();
+    let grants =
+        grants.map(|grant| Right { command: grant.command, on: "rq's keys", needed: true, purpose: grant.purpose });
+    let told = tell(None, user, rules, grants.collect());
+    if globals.output == Output::Table {
+        comment(args, std::slice::from_ref(&told));
+        output::say!("{}", told.line);
+    } else {
+        output::json(&told);
     }
     Ok(Exit::Well)
 }
@@ -215,6 +241,17 @@ pub fn reference() -> String {
         out,
         "\n## Sentinels\n\nThe user of the sentinels themselves (`redis.sentinel.username`):\n\n```text\n{sentinel}\n```\n"
     );
+    let queues = ["ralph_ext_pdf".to_owned()];
+    let bridge = line("ralphext-bridge", acl::bridge_rules(&queues, &Needs::default(), Dialect::Seven));
+    let _ = write!(
+        out,
+        "\n## The bridge to rq\n\nOf the queue `ralph_ext_pdf` (`ralphext acl --bridge -c bridge.toml`). Whoever has these rights can \
+         have code executed by everybody who reads results of jobs: see [security](../security.md).\n\n```text\n{bridge}\n```\n\n\
+         | command | for |\n|---|---|\n"
+    );
+    for grant in acl::BRIDGE_GRANTS {
+        let _ = writeln!(out, "| `{}` | {} |", grant.command, grant.purpose);
+    }
     out.push_str("\n## What each command is for\n\n| command | on | granted | for |\n|---|---|---|---|\n");
     for grant in acl::GRANTS {
         let (command, when) = (grant.command.replace('|', "\\|"), grant.when.as_str());

@@ -3,6 +3,7 @@
 mod acl;
 mod approve;
 mod args;
+mod bridge;
 mod changes;
 mod check;
 mod completions;
@@ -76,6 +77,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
     }
     match cli.verb {
         Verb::Run => run::run(&globals),
+        Verb::Bridge => bridge::bridge(&globals),
         Verb::Once(args) => once::once(&globals, &args),
         Verb::Check(args) => check::check(&globals, &args),
         Verb::Test(args) => test::test(&globals, &args),

@@ -12,7 +12,7 @@ use crate::{
     config::{self, Request},
     etcd::Servers,
     model::{ObjectId, ServiceName},
-    settings::{self, LogFormat, Secret, Settings, SourceKind},
+    settings::{self, Bridge, LogFormat, Secret, Settings, SourceKind},
     store::{Reader, Target},
     telemetry,
     web::{Url, shown},
@@ -42,6 +42,16 @@ pub fn services_or_redis(globals: &Globals) -> Result<(Vec<Settings>, settings::
     let all: Vec<Settings> = config::load_any(&request)?.into_iter().map(|l| l.settings).collect();
     telemetry::init(&connection.log).map_err(|e| Failure::told(Exit::Usage, e))?;
     Ok((all, connection.redis))
+}
+
+/// The bridge that is configured, with the rest of its file.
+pub fn bridge(globals: &Globals) -> Result<(Bridge, Settings), Failure> {
+    let Some((bridge, settings)) = config::load_bridge(&request(globals)?)? else {
+        let hint = "name a file with [bridge] by -c: queues, functions and command; see docs/bridge.md";
+        return Err(Failure::new(Exit::Usage, "no bridge is configured", hint));
+    };
+    telemetry::init(&settings.log).map_err(|e| Failure::told(Exit::Usage, e))?;
+    Ok((bridge, settings))
 }
 
 /// What is to be loaded, with what stands in etcd, where one is named.

@@ -29,7 +29,7 @@ pub use self::{
     remote::{Document, Place, Remote},
     show::{Shown, show},
 };
-use crate::settings::{Log, Redis, Settings};
+use crate::settings::{Bridge, Log, Redis, Settings};
 
 /// What to load.
 #[derive(Debug, Clone)]
@@ -124,6 +124,18 @@ pub fn load_connection(request: &Request) -> Result<Connection, ConfigError> {
         |settings| Connection { redis: settings.redis, log: settings.log },
     );
     report.finish(connection)
+}
+
+/// Loads the settings of the bridge, which has no service; none where there is no `[bridge]`.
+///
+/// # Errors
+/// Everything that is wrong with the files, environment and flags.
+pub fn load_bridge(request: &Request) -> Result<Option<(Bridge, Settings)>, ConfigError> {
+    let mut report = Report::default();
+    let layers = Layers::gather(request, &mut report);
+    let own = layers.services.first().and_then(Option::as_ref);
+    let settings = layers.build(own, request, false, &mut report).map(|(loaded, _)| loaded.settings);
+    report.finish(settings.and_then(|settings| Some((settings.bridge.clone()?, settings))))
 }
 
 type Service = (Loaded, Node);

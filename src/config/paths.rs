@@ -10,6 +10,8 @@ use super::{
 /// Keys whose values are files or directories.
 const FILES: &[&str] = &[
     "admin.page_token_file",
+    "bridge.ca",
+    "bridge.token_file",
     "identity.ca",
     "identity.cache",
     "identity.path",
@@ -46,6 +48,12 @@ pub(super) fn resolve_paths(tree: &mut Node) {
     if let Some(node) = tree.at_mut("admin.page_listen") {
         resolve_behind(node, "unix:");
     }
+    if let Some(node) = tree.at_mut("bridge.sidecar") {
+        resolve_behind(node, "unix:");
+    }
+    if let Some(bridge) = tree.at_mut("bridge") {
+        programs(bridge);
+    }
     if let Some(source) = tree.at_mut("source") {
         of_source(source);
     }
@@ -69,8 +77,13 @@ fn of_source(source: &mut Node) {
             resolve_behind(node, scheme);
         }
     }
+    programs(source);
+}
+
+/// The programs of a section's commands.
+fn programs(section: &mut Node) {
     for key in ["command", "object_command"] {
-        if let Some(Node { data: Data::List(command), .. }) = source.at_mut(key)
+        if let Some(Node { data: Data::List(command), .. }) = section.at_mut(key)
             && let Some(program) = command.first_mut()
             && program.as_str().is_some_and(|program| program.contains('/'))
         {

@@ -1,6 +1,7 @@
 //! Which values are impossible, alone or together. It must not know the layers that they came from.
 
 mod admin;
+mod bridge;
 mod events;
 mod fill;
 mod http;
@@ -47,6 +48,7 @@ impl<'a> Rules<'a> {
         rules.service();
         rules.redis();
         rules.admin();
+        rules.bridge();
         if settings.source.is_merged() {
             rules.inputs();
         } else {

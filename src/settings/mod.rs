@@ -6,6 +6,7 @@
 
 mod admin;
 mod announce;
+mod bridge;
 mod card_map;
 mod content;
 mod empty;
@@ -46,6 +47,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     admin::Admin,
     announce::{Announce, AnnounceKind},
+    bridge::{Bridge, JobOutput},
     card_map::{
         BadgeMap, CardMap, ColumnMap, EventMap, FieldMap, FoundStatus, LinkMap, StatusRule, StatusWord, TableMap,
     },
@@ -133,6 +135,9 @@ pub struct Settings {
     /// How the process ends. Services of a directory must agree.
     #[serde(default)]
     pub shutdown: Shutdown,
+    /// Ralph's jobs (rq), in a file without a service: see `ralphext bridge`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bridge: Option<Bridge>,
 }
 
 impl Settings {
@@ -154,6 +159,7 @@ impl Settings {
             admin: Admin::default(),
             log: Log::default(),
             shutdown: Shutdown::default(),
+            bridge: None,
         }
     }
 

@@ -52,8 +52,11 @@ pub(super) struct Program {
 pub fn foresee(settings: &settings::Source) -> Result<(), SourceError> {
     let Some(program) = settings.command.first() else { return Ok(()) };
     let path = settings.env.get("PATH").map(OsString::from).or_else(|| std::env::var_os("PATH"));
-    process::foresee(program, "source.command", path.as_ref())
-        .map_err(|why| SourceError::Spawn { command: program.clone(), cause: why.cause, hint: why.hint })
+    process::foresee(program, "source.command", path.as_ref()).map_err(|why| SourceError::Spawn {
+        command: program.clone(),
+        cause: why.cause,
+        hint: why.hint,
+    })
 }
 
 impl Program {

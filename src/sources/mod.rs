@@ -46,8 +46,8 @@ pub use sink::Sink;
 pub use watch::Watch;
 
 use crate::{
-    process,
     model::Ending,
+    process,
     settings::{self, Limits, Secret, SourceKind},
 };
 

@@ -20,6 +20,7 @@ mod reader;
 mod removal;
 mod renew;
 mod rights;
+pub mod rq;
 mod scan;
 mod scripts;
 mod sentinel;

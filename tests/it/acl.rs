@@ -355,6 +355,10 @@ fn documents_show_the_lines_as_they_are() {
     ] {
         lines.extend(acl(words).expect(0).stdout.lines().map(str::to_owned));
     }
+    let bridge = Ext::at(&Redis::nowhere()).unset("service").unset("source.kind").unset("source.path");
+    let bridge = bridge.set("bridge.queues", vec!["ralph_ext_pdf"]).set("bridge.functions", vec!["f"]);
+    let bridge = bridge.set("bridge.command", vec!["cat"]);
+    lines.insert(bridge.verb(&["acl", "--bridge"]).expect(0).stdout.trim().to_owned());
     let mut shown = 0;
     let mut waiting: Vec<_> =
         ["docs", "README.md", "SECURITY.md", "examples"].iter().map(|p| repository().join(p)).collect();

@@ -22,6 +22,8 @@ mod bad_redis;
 mod bad_sources;
 /// Bounded memory and log, whatever comes.
 mod bounds;
+/// Ralph's jobs (rq), done by any program.
+mod bridge;
 /// A change, an addition, a removal, a restart (how we know 3).
 mod changes;
 /// The Helm chart, its alerts and its dashboard.

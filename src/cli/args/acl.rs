@@ -14,6 +14,9 @@ pub struct Acl {
     /// The line of the user of the sentinels, for each of them
     #[arg(long, conflicts_with_all = ["services", "reader", "with", "only_needed"])]
     pub sentinel: bool,
+    /// The line of the user of the bridge to rq, for the queues of [bridge]
+    #[arg(long, conflicts_with_all = ["services", "reader", "sentinel", "with", "only_needed"])]
+    pub bridge: bool,
     /// What the server understands
     #[arg(long, value_name = "VERSION", default_value = "7")]
     pub redis: RedisVersion,

@@ -107,6 +107,8 @@ pub enum Verb {
     Run,
     /// One snapshot, then end (CronJobs, pipes)
     Once(Snapshot),
+    /// Do Ralph's jobs (rq) by a command or an HTTP server, until SIGTERM; apart from every service
+    Bridge,
     /// Check the configuration, without network
     Check(Check),
     /// Run the source once and show its first records as they would be taken; needs no Redis

@@ -1,5 +1,6 @@
 //! Whole configurations, from files to settings or messages.
 
+mod bridge;
 mod connection;
 mod http;
 mod identity;

@@ -1,10 +1,12 @@
 //! Which rights on the server which part of the work takes: the one list from which `ralphext acl`, the probe of
 //! `check --connect` and the reference are made. It must not send anything.
 
+mod bridge;
 mod grants;
 
 use redis::IntoConnectionInfo;
 
+pub use self::bridge::{BRIDGE_GRANTS, bridge_rules};
 pub(super) use self::grants::Places;
 pub use self::grants::{GRANTS, Grant, On, When, reads};
 use super::{Keys, keys, keyspace};

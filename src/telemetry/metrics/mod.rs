@@ -3,6 +3,7 @@
 //! The doc comment of an entry *is* its help text, in `/metrics` and in `docs/reference/metrics.md`. The numbers are plain
 //! atomics, moved once a batch or pass; the handle of a service ([`ServiceMetrics`]) travels as a value.
 
+mod bridge;
 mod process;
 mod reference;
 mod text;
@@ -14,15 +15,16 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+pub use self::{
+    bridge::BridgeMetrics,
+    reference::metrics_reference,
+    text::Format,
+    values::{By, Counter, Gauge, Histogram},
+};
 use self::{
     process::{PROCESS, Process},
     text::{Samples, Text},
     values::Family,
-};
-pub use self::{
-    reference::metrics_reference,
-    text::Format,
-    values::{By, Counter, Gauge, Histogram},
 };
 
 /// Kind of a metric.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Kind, entries, values::BOUNDS};
+use super::{Entry, Kind, bridge::BRIDGE, entries, values::BOUNDS};
 
 const HEAD: &str = "\
 # Metrics reference
@@ -18,17 +18,26 @@ left out while it is not known: of the content, the writer alone tells (`ralphex
 |---|---|---|---|
 ";
 
+fn row(out: &mut String, entry: &Entry) {
+    let label = entry.label.map_or("-".to_owned(), |label| {
+        let words: Vec<_> = entry.words.iter().map(|word| format!("`{word}`")).collect();
+        format!("`{label}`: {}", words.join(", "))
+    });
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "| `{}` | {} | {label} | {} |", entry.name, entry.kind.as_str(), entry.help());
+}
+
 /// The Markdown reference of every metric: type, label with its values, meaning.
 pub fn metrics_reference() -> String {
     let mut out = HEAD.to_owned();
     for entry in entries() {
-        let label = entry.label.map_or("-".to_owned(), |label| {
-            let words: Vec<_> = entry.words.iter().map(|word| format!("`{word}`")).collect();
-            format!("`{label}`: {}", words.join(", "))
-        });
-        // Writing to a String cannot fail.
-        let _ = writeln!(out, "| `{}` | {} | {label} | {} |", entry.name, entry.kind.as_str(), entry.help());
+        row(&mut out, entry);
     }
+    out.push_str(
+        "\n## The bridge to rq\n\n`ralphext bridge` tells these, with the label `queue`, and those of the process.\n",
+    );
+    out.push_str("\n| metric | type | label | meaning |\n|---|---|---|---|\n");
+    BRIDGE.iter().for_each(|entry| row(&mut out, entry));
     let bounds: Vec<_> = BOUNDS.iter().map(|(_, le)| *le).collect();
     let _ = write!(out, "\nA {} has `_bucket`, `_sum` and `_count`; ", Kind::Histogram.as_str());
     let _ = writeln!(out, "the bounds are {} seconds.", bounds.join(", "));

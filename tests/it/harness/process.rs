@@ -121,6 +121,11 @@ impl Running {
         Self { child, stdout, stderr, readers }
     }
 
+    /// Whether it runs still.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("its status").is_none()
+    }
+
     /// Process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
