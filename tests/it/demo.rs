@@ -133,6 +133,8 @@ fn a_sidecar_that_dies_is_told() {
     eventually("the sidecar is found", || sidecar().is_some());
     signal(sidecar().expect("just found"), "KILL");
     running.finish(DEADLINE).expect(1).says(&["ralphext run ended by itself", "pass finished"]);
+    // Who is killed stops no command; the one that ran just then ends by itself.
+    eventually("its command has ended", || processes(tmp.path()).is_empty());
     assert_clean(tmp.path());
 }
 
