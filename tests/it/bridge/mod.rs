@@ -4,4 +4,4 @@
 mod dying;
 mod hostile;
 mod serving;
-mod stage;
+pub mod stage;

@@ -17,6 +17,8 @@ mod helm;
 mod image;
 /// The reader kit on old and new versions.
 mod reader;
+/// The bridge by rq's own clients.
+mod rq;
 /// What `init` makes, seen by others' tools.
 mod scaffold;
 /// The push API by a tester of others'.

@@ -23,7 +23,7 @@ fn run(command: &mut Command) -> String {
 }
 
 /// Python `version`, where pyenv has it.
-fn python(version: &str) -> Option<PathBuf> {
+pub fn python(version: &str) -> Option<PathBuf> {
     let roots = [std::env::var("PYENV_ROOT").ok(), std::env::var("HOME").ok().map(|home| home + "/.pyenv")];
     let prefix = format!("{version}.");
     roots.iter().flatten().find_map(|root| {

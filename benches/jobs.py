@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""One object's content three ways, in one run: a synchronous rq job by rq's own worker as Ralph waits for it, the same by `ralphext bridge`,
+and a read of its key as the reader kit does it. Prints a Markdown table.
+
+    python3 -m venv /tmp/rq && /tmp/rq/bin/pip install rq && /tmp/rq/bin/python benches/jobs.py --ralphext target/release/ralphext
+"""
+import argparse
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+QUEUE, FUNCTION = "bench", "bench_job.content"
+CONTENT = {"hostname": "host-1.example.net", "note": "x" * 1900}
+JOB = "def content(**kwargs):\n    return %r\n" % json.dumps(CONTENT)
+
+
+def port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def run(queue, pause, serializer_result):
+    """Ralph's `ExternalService.run`, with its sleep between two looks."""
+    job = queue.enqueue_call(FUNCTION, kwargs={"object_id": 4711})
+    while not job.is_finished:
+        time.sleep(pause)
+    assert serializer_result(job)
+
+
+def measure(count, once):
+    once()
+    times = []
+    for _ in range(count):
+        begun = time.perf_counter()
+        once()
+        times.append((time.perf_counter() - begun) * 1000)
+    return times
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ralphext", default="target/release/ralphext")
+    parser.add_argument("--count", type=int, default=50)
+    args = parser.parse_args()
+    from redis import Redis
+    from rq import Queue
+    work, at = tempfile.mkdtemp(), port()
+    with open(os.path.join(work, "bench_job.py"), "w") as out:
+        out.write(JOB)
+    with open(os.path.join(work, "content.sh"), "w") as out:
+        out.write("cat >/dev/null; printf %%s '%s'\n" % json.dumps(CONTENT))
+    with open(os.path.join(work, "bridge.toml"), "w") as out:
+        out.write('redis.url = "redis://127.0.0.1:%d/0"\nadmin.listen = "off"\n[bridge]\nqueues = ["%s"]\nfunctions = ["%s"]\n'
+                  'command = ["/bin/sh", "%s/content.sh"]\n' % (at, QUEUE, FUNCTION, work))
+    server = subprocess.Popen(["redis-server", "--port", str(at), "--save", "", "--dir", work], stdout=subprocess.DEVNULL)
+    time.sleep(0.5)
+    redis = Redis(port=at)
+    queue = Queue(QUEUE, connection=redis)
+    rows = []
+    env = dict(os.environ, PYTHONPATH=work)
+    workers = [
+        ("rq's own worker (forks for each job)", [os.path.join(sys.exec_prefix, "bin/rq"), "worker", QUEUE, "--url", "redis://127.0.0.1:%d" % at]),
+        ("`ralphext bridge` (a shell for each job)", [args.ralphext, "-c", os.path.join(work, "bridge.toml"), "bridge"]),
+    ]
+    try:
+        for name, command in workers:
+            worker = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env)
+            for pause, how in ((0.1, "looked for every 100 ms, as Ralph does"), (0.001, "looked for every ms")):
+                times = measure(args.count, lambda: run(queue, pause, lambda job: job.return_value()))
+                rows.append(("%s, %s" % (name, how), times))
+            worker.send_signal(signal.SIGTERM)
+            worker.wait()
+        value = json.dumps({"schema": "ralphext/envelope/v1", "object_id": "4711", "content": CONTENT})
+        redis.mset({"ralphext:v1:bench:4711": value, "ralphext:v1:bench": value})
+        keys = ["ralphext:v1:bench", "ralphext:v1:bench:4711"]
+        rows.append(("the key, on a hit (`MGET` of descriptor and value, parsed)",
+                     measure(args.count * 20, lambda: [json.loads(text) for text in redis.mget(keys)])))
+    finally:
+        server.kill()
+    print("| one object's content by | median | p99 |\n|---|---|---|")
+    for name, times in rows:
+        times.sort()
+        print("| %s | %.2f ms | %.2f ms |" % (name, statistics.median(times), times[int(len(times) * 0.99) - 1]))
+
+
+if __name__ == "__main__":
+    main()
