@@ -50,5 +50,6 @@ fn know6_who_follows_the_events_misses_nothing_over_kills_of_the_sidecar() {
     stage.journal.catch_up(&stage.redis);
     figures.notes.push(format!("{told} writes told"));
     assert_eq!(told, stage.journal.counts().0, "RALPHEXT_SEED={}", figures.seed);
+    drop(follower);
     stage.end(figures);
 }
