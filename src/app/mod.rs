@@ -8,6 +8,7 @@ mod page;
 mod runtime;
 mod shared;
 mod signals;
+mod traces;
 
 use std::{collections::BTreeMap, fs, sync::Arc, time::Duration};
 
@@ -24,10 +25,14 @@ use crate::{
     settings::{self, Listen, Secret, Settings, SourceKind},
     sources::{self, Options, Source, SourceError},
     store::StoreError,
-    telemetry::metrics::{Metrics, ServiceMetrics},
+    telemetry::{
+        metrics::{Metrics, ServiceMetrics},
+        traces::Queue,
+    },
+    web::WebError,
 };
 
-use self::{inventory::Inventories, page::Page};
+use self::{inventory::Inventories, page::Page, traces::Exporter};
 pub use bridge::bridge;
 pub use inventory::source_once;
 pub use page::ui;
@@ -47,6 +52,9 @@ pub enum AppError {
     /// The inventory could not be built.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// Traces could not be sent to where they should.
+    #[error("telemetry: {0}")]
+    Traces(#[from] WebError),
     /// Probes and metrics could not be served.
     #[error(transparent)]
     Admin(#[from] AdminError),
@@ -118,6 +126,7 @@ pub async fn run(all: Vec<Settings>, stop: watch::Receiver<bool>) -> Result<(), 
     let listener = Listener::bind(all.first().map_or(Listen::Off, |settings| settings.admin.listen)).await?;
     let (mut metrics, mut states) = (Metrics::default(), BTreeMap::new());
     let mut inventories = Inventories::default();
+    let (exporter, queue) = tracing_of(all.first())?;
     let (mut built, mut pushed) = (Vec::with_capacity(all.len()), Vec::new());
     let mut page = match all.first() {
         Some(settings) => Page::bind(&settings.admin).await?,
@@ -128,6 +137,9 @@ pub async fn run(all: Vec<Settings>, stop: watch::Receiver<bool>) -> Result<(), 
         let metrics = metrics.service(&name);
         inventories.tell(&settings, &metrics)?;
         let mut engine = Engine::new(settings.clone(), Kind::Run, metrics)?;
+        if let Some(queue) = &queue {
+            engine.trace_into(queue.clone());
+        }
         let (source, push) = inputs::running(&settings, engine.inputs(), &mut inventories).await?;
         let grace = settings.shutdown.grace.0;
         info!(service = name, source = source.describe(), "service configured");
@@ -140,6 +152,7 @@ pub async fn run(all: Vec<Settings>, stop: watch::Receiver<bool>) -> Result<(), 
         built.push((engine, source, grace));
     }
     // Probes are answered until the last service has ended; nothing more can be pushed once it is to end.
+    drop(queue);
     let (end, ending) = watch::channel(false);
     let shown = Arc::new(Shown { services: states, metrics, stop: stop.clone() });
     let mut served = JoinSet::new();
@@ -166,11 +179,20 @@ pub async fn run(all: Vec<Settings>, stop: watch::Receiver<bool>) -> Result<(), 
             error!(error = %e, "a service ended unexpectedly; the others go on");
         }
     }
+    if let Some(exporter) = exporter {
+        exporter.end().await;
+    }
     end.send_replace(true);
     while served.join_next().await.is_some() {}
     // An inventory that is being read is of no use any more.
     kept.shutdown().await;
     Ok(())
+}
+
+/// What sends traces of passes, and where they are put, if they are wanted.
+fn tracing_of(settings: Option<&Settings>) -> Result<(Option<Exporter>, Option<Queue>), AppError> {
+    let started = settings.map(|settings| Exporter::start(&settings.telemetry)).transpose()?.flatten();
+    Ok(started.map_or((None, None), |(exporter, queue)| (Some(exporter), Some(queue))))
 }
 
 /// What `source.listen` may be.
@@ -203,6 +225,10 @@ pub async fn once(
     // Nobody scrapes a process that ends by itself.
     let metrics = Arc::new(ServiceMetrics::new(settings.name().as_str()));
     let mut engine = Engine::new(settings.clone(), kind, metrics)?;
+    let (exporter, queue) = tracing_of(Some(&settings).filter(|_| kind == Kind::Once))?;
+    if let Some(queue) = queue {
+        engine.trace_into(queue);
+    }
     let mut source = source_once(&settings, Some(&engine)).await?;
     if let Some(holder) = open(&mut engine, wait, &mut stop).await? {
         return Ok(Ended::Taken { holder });
@@ -211,7 +237,11 @@ pub async fn once(
     source.close().await;
     // The pass is over and told; a lease that cannot be handed back expires by itself.
     let _ = tokio::time::timeout(grace, engine.close()).await;
-    Ok(Ended::Passed(Box::new(report), engine.into_plan()))
+    let plan = engine.into_plan();
+    if let Some(exporter) = exporter {
+        exporter.end().await;
+    }
+    Ok(Ended::Passed(Box::new(report), plan))
 }
 
 /// Opens `engine`; the answer is who holds the lease, if it is another. With `wait` it waits for the lease.

@@ -42,7 +42,7 @@ pub fn acl(globals: &Globals, args: &Acl) -> Result<Exit, Failure> {
     let (configured, redis) = target::services_or_redis(globals)?;
     let names = args.services.iter().map(|name| target::service_name(name)).collect::<Result<Vec<_>, _>>()?;
     if let Some(user) = &args.user {
-        let unnamed = if args.reader || args.sentinel { 1 } else { configured.len() };
+        let unnamed = if args.reader || args.viewer || args.sentinel { 1 } else { configured.len() };
         check_user(user, if names.is_empty() { unnamed } else { names.len() })?;
     }
     let beyond = |feature: &&Feature| !matches!(feature, Feature::EventsStream | Feature::EventsPubsub);
@@ -51,7 +51,7 @@ pub fn acl(globals: &Globals, args: &Acl) -> Result<Exit, Failure> {
         let message = format!("--with {word} is nothing for a reader");
         return Err(Failure::new(Exit::Usage, message, "leave it away, or leave --reader away"));
     }
-    let told = match (args.reader, args.sentinel) {
+    let told = match (args.reader || args.viewer, args.sentinel) {
         (true, _) => readers(args, &names, &redis),
         (_, true) => vec![of_sentinels(args, &redis)],
         _ => writers(args, &names, &configured, &redis)?,
@@ -147,16 +147,23 @@ fn writers(
 
 fn readers(args: &Acl, names: &[ServiceName], redis: &settings::Redis) -> Vec<Told> {
     let database = Needs::of_server(redis).database;
-    let needs = Needs { database, events: asked_events(args).unwrap_or_default(), ..Needs::default() };
+    let events = asked_events(args).unwrap_or_default();
+    let needs = Needs { database, events, peers: args.viewer, ..Needs::default() };
     let rights = || {
-        let granted = needs.grants().filter_map(|grant| Some((grant, acl::reads(grant)?)));
+        let purpose = |grant: &Grant| match args.viewer {
+            true => acl::views(grant).then_some("looking at services and their objects"),
+            false => acl::reads(grant),
+        };
+        let granted = needs.grants().filter_map(|grant| Some((grant, purpose(grant)?)));
         granted.map(|(grant, purpose)| right(grant, true, purpose)).collect::<Vec<_>>()
     };
+    let kind = if args.viewer { "viewer" } else { "reader" };
+    let rules_of = if args.viewer { acl::viewer_rules } else { acl::reader_rules };
     let one = |name: Option<&ServiceName>| {
         let user = args.user.clone().unwrap_or_else(|| {
-            name.map_or_else(|| "ralphext-reader".to_owned(), |name| format!("ralphext-{name}-reader"))
+            name.map_or_else(|| format!("ralphext-{kind}"), |name| format!("ralphext-{name}-{kind}"))
         });
-        let rules = acl::reader_rules(&redis.prefix, name, &needs, dialect(args));
+        let rules = rules_of(&redis.prefix, name, &needs, dialect(args));
         tell(name, user, rules, rights())
     };
     if names.is_empty() { vec![one(None)] } else { names.iter().map(|name| one(Some(name))).collect() }
@@ -230,10 +237,12 @@ pub fn reference() -> String {
         let needs = Needs::default();
         let writer = line("ralphext-hwinfo", acl::writer_rules("ralphext", name, &needs, dialect));
         let reader = line("ralphext-reader", acl::reader_rules("ralphext", None, &needs, dialect));
+        let viewer = line("ralphext-viewer", acl::viewer_rules("ralphext", None, &needs, dialect));
         // Writing to a String cannot fail.
         let _ = write!(
             out,
-            "\n## {title}\n\nThe service `hwinfo`:\n\n```text\n{writer}\n```\n\nA reader such as Ralph:\n\n```text\n{reader}\n```\n"
+            "\n## {title}\n\nThe service `hwinfo`:\n\n```text\n{writer}\n```\n\nA reader such as Ralph:\n\n```text\n{reader}\n```\n\n\
+             Who looks at everything, as `ui`, `top`, `ls` and `doctor` do:\n\n```text\n{viewer}\n```\n"
         );
     }
     let sentinel = line("ralphext", acl::sentinel_rules());

@@ -2,7 +2,12 @@
 
 use std::process::ExitCode;
 
-use crate::{config::ConfigError, pipeline::EngineError, sources::SourceError, store::StoreError};
+use crate::{
+    config::ConfigError,
+    pipeline::EngineError,
+    sources::SourceError,
+    store::{FailureClass, StoreError},
+};
 
 /// How the process ends; the codes are part of the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,7 +57,8 @@ impl Failure {
 
 impl From<StoreError> for Failure {
     fn from(e: StoreError) -> Self {
-        Self::new(Exit::Redis, e.to_string(), e.hint())
+        let exit = if e.class == FailureClass::Fenced { Exit::Lease } else { Exit::Redis };
+        Self::new(exit, e.to_string(), e.hint())
     }
 }
 

@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use super::{
     Exit, Failure,
-    args::{Globals, Ls, Output},
+    args::{Globals, Ls, Output, Scan},
     output::{self, Cell},
+    progress::Progress,
     target,
 };
 use crate::{
@@ -20,7 +21,7 @@ pub fn ls(globals: &Globals, args: &Ls) -> Result<Exit, Failure> {
     let mut reader = target::reader(globals)?;
     match &args.service {
         None => services(&mut reader, globals.output),
-        Some(name) => objects(&mut reader, name, globals.output),
+        Some(name) => objects(&mut reader, name, globals.output, args.scan),
     }
 }
 
@@ -124,10 +125,15 @@ struct ObjectRow {
     ttl_ms: Option<u64>,
 }
 
-fn objects(reader: &mut Reader, name: &str, output: Output) -> Result<Exit, Failure> {
+fn objects(reader: &mut Reader, name: &str, output: Output, scan: Scan) -> Result<Exit, Failure> {
     let service = target::service_name(name)?;
     let mut rows: Vec<ObjectRow> = Vec::new();
-    let strange = reader.heads(&service, identity_len(&service), |raw| rows.push(row(raw, &service)))?;
+    let mut progress = Progress::new(&format!("{service}: looking"), scan);
+    let strange = reader.heads(&service, identity_len(&service), |raw| {
+        progress.one();
+        rows.push(row(raw, &service));
+    })?;
+    drop(progress);
     rows.sort_by(|a, b| natural(&a.object_id).cmp(&natural(&b.object_id)));
     rows.dedup_by(|a, b| a.object_id == b.object_id);
     if output == Output::Json {

@@ -36,6 +36,7 @@ mod stats;
 mod status;
 mod target;
 mod test;
+mod top;
 mod ui;
 mod unmatched;
 mod verify;
@@ -94,6 +95,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Verb::Explain(args) => explain::explain(&globals, &args),
         Verb::Diff(args) => diff::diff(&globals, &args),
         Verb::Watch(args) => watch::watch(&globals, &args),
+        Verb::Top(args) => top::top(&globals, &args),
         Verb::Ui(args) => ui::ui(&globals, &args),
         Verb::Stats(args) => stats::stats(&globals, &args),
         Verb::Rm(args) => rm::rm(&globals, &args),

@@ -12,6 +12,7 @@ impl From<AppError> for Failure {
             AppError::Engine(e) => e.into(),
             AppError::Source(e) => e.into(),
             AppError::Identity(e) => Self::told(Exit::Usage, e.to_string()),
+            AppError::Traces(e) => Self::told(Exit::Usage, format!("telemetry.otlp: {e}")),
             AppError::Admin(e) => Self::told(Exit::Usage, e.to_string()),
         }
     }

@@ -59,6 +59,7 @@ pub fn request(globals: &Globals) -> Result<Request, Failure> {
     let mut request = Request::from_process();
     request.paths.clone_from(&globals.config);
     request.sets.clone_from(&globals.sets);
+    request.context.clone_from(&globals.context);
     let mut set = |key: &str, value: Option<String>| {
         if let Some(value) = value {
             request.sets.push((key.to_owned(), value));
@@ -68,6 +69,10 @@ pub fn request(globals: &Globals) -> Result<Request, Failure> {
     set("log.level", globals.log_level.clone());
     let format = globals.log_format.map(LogFormat::from);
     set("log.format", format.map(|format| format!("{format:?}").to_lowercase()));
+    // A context stands in place of all that is shared.
+    if globals.context.is_some() {
+        return Ok(request);
+    }
     if let Some(sharing) = sharing(globals)? {
         let fetched = sharing.fetch()?;
         if let Some(away) = fetched.away {

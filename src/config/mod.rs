@@ -1,6 +1,7 @@
 //! Where settings come from: defaults < etcd, shared < etcd, of the service < shared files < a service's file < environment
 //! < flags. It must not know what the settings are used for, nor touch the network: what stands in etcd is handed in.
 
+mod contexts;
 mod error;
 mod expand;
 mod files;
@@ -44,13 +45,22 @@ pub struct Request {
     pub search: Vec<PathBuf>,
     /// What stands in etcd; none where it is not asked.
     pub remote: Option<Remote>,
+    /// A Redis by the name that the user has for it, in place of all files (`--context`).
+    pub context: Option<String>,
 }
 
 impl Request {
     /// No paths, no flags, the default places, and this environment.
     pub fn new(env: impl IntoIterator<Item = (String, String)>) -> Self {
         let search = SEARCH.iter().map(PathBuf::from).collect();
-        Self { paths: Vec::new(), sets: Vec::new(), env: env.into_iter().collect(), search, remote: None }
+        Self {
+            paths: Vec::new(),
+            sets: Vec::new(),
+            env: env.into_iter().collect(),
+            search,
+            remote: None,
+            context: None,
+        }
     }
 
     /// As [`Request::new`] with the process's own environment; variables that are not UTF-8 are left out.
@@ -161,9 +171,15 @@ struct Layers {
 
 impl Layers {
     fn gather(request: &Request, report: &mut Report) -> Self {
-        let remote = request.remote.as_ref().map(|remote| remote.layers(report)).unwrap_or_default();
         let environment = overrides::environment(&request.env, report);
         let flags = overrides::flags(&request.sets, report);
+        if let Some(name) = &request.context {
+            let own = contexts::find(name, &request.env, report);
+            let services = own.map(|(path, tree)| Some(Parsed { path, tree })).into_iter().collect();
+            let remote = remote::Layers::default();
+            return Self { remote, shared: Vec::new(), services, environment, flags, found: true };
+        }
+        let remote = request.remote.as_ref().map(|remote| remote.layers(report)).unwrap_or_default();
         let paths = files::find(&request.paths, &request.search, &request.env, report);
         let found = paths.is_some() || request.remote.is_some();
         let paths = paths.unwrap_or_default();

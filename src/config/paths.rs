@@ -36,6 +36,8 @@ const FILES: &[&str] = &[
     "source.sql.query_file",
     "source.sql.url_file",
     "source.token_file",
+    "telemetry.otlp_ca",
+    "telemetry.otlp_token_file",
 ];
 
 /// Makes relative paths in files absolute, from the file's directory; a program without a slash is left to `PATH`.

@@ -239,6 +239,7 @@ impl Remote {
                 .collect(),
             search: Vec::new(),
             remote: Some(self.only_of(place)),
+            context: None,
         };
         let mut names = match place {
             Place::Service(name) => vec![name.clone()],

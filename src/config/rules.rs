@@ -13,6 +13,7 @@ mod render;
 mod source;
 mod sql;
 mod table;
+mod telemetry;
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -61,6 +62,7 @@ impl<'a> Rules<'a> {
         rules.limits();
         rules.durations("");
         rules.log();
+        rules.telemetry();
     }
 
     /// Examines `[source]`, or an input as if it were one.
@@ -295,6 +297,7 @@ pub(super) fn together(services: &[(Settings, Node)], report: &mut Report) {
             for (key, same) in [
                 ("admin", mine.admin == theirs.admin),
                 ("log", mine.log == theirs.log),
+                ("telemetry", mine.telemetry == theirs.telemetry),
                 ("shutdown", mine.shutdown == theirs.shutdown),
             ] {
                 if !same {

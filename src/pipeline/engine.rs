@@ -24,7 +24,6 @@ use super::{
     profile::{descriptor, instance},
     pulse::{Finding, Periods, Pulse, beat},
     recovery::Recovery,
-    report::PassReport,
     spooling::{Replay, SharedSpool},
     survey::Survey,
     sweep::Sweep,
@@ -35,7 +34,7 @@ use crate::{
     decision::RenewalPolicy,
     envelope::{Ignore, Sealer},
     model::{Epoch, Version},
-    registry::{Counts, Descriptor, LastError, ServiceStatus, Stamp},
+    registry::{Descriptor, ServiceStatus},
     settings::Settings,
     store::{Acquired, FailureClass, Session, StoreError, Target},
     telemetry::{Budget, metrics::ServiceMetrics},
@@ -100,6 +99,8 @@ pub struct Engine {
     pub(super) learnt_lines: Budget,
     /// Lines on values that were lost.
     pub(super) lost_lines: Budget,
+    /// A stream fell quiet so soon after it was told of that this was not told.
+    pub(super) owes_note: bool,
     /// A stream is silent for too long, and that was told.
     pub(super) silent: bool,
     /// The last snapshot of a stream was not believed.
@@ -137,7 +138,7 @@ pub struct Engine {
     pub(super) survey: Option<Survey>,
     pub(super) periods: Periods,
     pub(super) target: Target,
-    token: String,
+    pub(super) token: String,
     pub(super) session: Arc<Mutex<Session>>,
 }
 
@@ -168,7 +169,6 @@ impl Engine {
                 .map_err(|e| EngineError::Settings(format!("cannot start the writer's thread: {e}")))?;
         metrics.value_bytes_max.set_count(settings.limits.max_total.as_usize());
         let spool = SharedSpool::default();
-        let inputs = settings.source.is_merged().then(|| Board::new(spool.clone()));
         let (lease, heartbeat) = (settings.writer.lease.0, settings.writer.heartbeat.0);
         Ok(Self {
             sweep: Sweep::new(settings.verify_every()),
@@ -181,6 +181,7 @@ impl Engine {
             trouble: Told::default(),
             learnt_lines: Budget::new(5, LINE_EVERY),
             lost_lines: Budget::new(5, LINE_EVERY),
+            owes_note: false,
             silent: false,
             refused_snapshot: false,
             recovery: None,
@@ -190,8 +191,8 @@ impl Engine {
             anew: false,
             was_confirmed: Version(0),
             is_rolled_back: false,
+            inputs: settings.source.is_merged().then(|| Board::new(spool.clone())),
             spool,
-            inputs,
             replay: None,
             spool_fails: false,
             heed: None,
@@ -304,42 +305,6 @@ impl Engine {
         let (vitals, periods) = (self.vitals(), self.periods);
         let result = self.control(move |session| beat(session, periods, &vitals)).await;
         result.map_or_else(Finding::Failed, |(finding, _)| finding)
-    }
-
-    /// Takes a pass into the descriptor and the baseline.
-    pub(super) fn note(&mut self, report: &PassReport) {
-        let now = super::now().unix_ms;
-        let max_failed = self.settings.limits.max_failed;
-        let failing = if self.is_too_stale() { ServiceStatus::Stale } else { ServiceStatus::Failing };
-        let d = &mut self.descriptor;
-        d.counts = Counts { objects: self.handler.ledger.len() as u64, failed: report.summary.failed };
-        d.last_pass = Some(report.last_pass());
-        d.failed_objects.clone_from(&report.failed_objects);
-        let unmatched = self.handler.unmatched.records();
-        d.unmatched = (unmatched.count > 0).then(|| unmatched.clone());
-        if report.unfinished {
-            return self.publish();
-        }
-        if self.inputs.is_some() {
-            return self.note_inputs(report);
-        }
-        let d = &mut self.descriptor;
-        if report.is_good(max_failed) {
-            d.last_success_at = Some(Stamp(report.started_at));
-            if report.whole {
-                d.as_of = d.last_success_at;
-                self.baseline.as_of = report.started_at;
-            }
-            d.status = ServiceStatus::Ok;
-            d.last_error = None;
-            self.baseline.last_success_at = report.started_at;
-        } else if let Some(message) = report.public(max_failed).filter(|_| !report.interrupted) {
-            let since = d.last_error.as_ref().map_or(Stamp(now), |e| e.since);
-            let message = message.chars().take(500).collect();
-            d.last_error = Some(LastError { at: Stamp(now), since, message });
-            d.status = failing;
-        }
-        self.publish();
     }
 
     /// Publishes the last state and hands the lease back, so that the next writer need not wait.

@@ -1,8 +1,12 @@
 //! The pipeline's side of the writer: sends jobs, counts what is under way, books receipts. It must not know records.
 
-use std::{io, sync::Arc};
+use std::{collections::VecDeque, io, sync::Arc, time::Instant};
 
-use super::{handle::Handler, meter};
+use super::{
+    handle::Handler,
+    meter,
+    traced::{Stretch, extend},
+};
 use crate::{
     envelope::{HEAD_MAX, probe},
     model::{Epoch, Version},
@@ -26,6 +30,10 @@ pub struct Booked {
     pub bytes_written: u64,
     /// Values found missing or overwritten by a renewal.
     pub lost: u64,
+    /// When batches were written.
+    pub(super) writes: Option<Stretch>,
+    /// When TTLs were extended.
+    pub(super) renewals: Option<Stretch>,
 }
 
 /// The writer and what is known of it.
@@ -44,6 +52,10 @@ pub struct Link {
     pub booked: Booked,
     /// The highest version known to be in Redis.
     pub confirmed: Version,
+    /// When the first item came in that is not in a batch that was sent.
+    heard: Option<Instant>,
+    /// The same of the batches under way, in order.
+    waiting: VecDeque<Option<Instant>>,
     metrics: Arc<ServiceMetrics>,
 }
 
@@ -69,6 +81,8 @@ impl Link {
             failed: None,
             booked: Booked::default(),
             confirmed: Version(0),
+            heard: None,
+            waiting: VecDeque::new(),
             metrics,
         })
     }
@@ -86,9 +100,16 @@ impl Link {
         let _ = self.writer.jobs.send(Job::Open(epoch)).await;
     }
 
+    /// Something came in.
+    pub(super) fn hear(&mut self) {
+        self.heard.get_or_insert_with(Instant::now);
+    }
+
     /// Sends `batches`; waits while too many are under way.
     pub async fn write(&mut self, handler: &mut Handler, batches: Vec<Batch>) {
+        let heard = self.heard.take();
         for batch in batches {
+            self.waiting.push_back(heard);
             self.send(handler, Job::Write(batch)).await;
         }
     }
@@ -162,9 +183,14 @@ impl Link {
     fn book(&mut self, handler: &mut Handler, receipt: Receipt) {
         self.in_flight = self.in_flight.saturating_sub(1);
         let (before, metrics) = (self.booked, self.metrics.clone());
+        let heard = matches!(receipt, Receipt::Written { .. }).then(|| self.waiting.pop_front().flatten()).flatten();
         match receipt {
             Receipt::Written { touched, took, result: Ok(()) } => {
                 metrics.batch_duration.of("write").observe(took);
+                extend(&mut self.booked.writes, took);
+                if let Some(heard) = heard.filter(|_| !touched.sets.is_empty()) {
+                    metrics.change_visible.observe(heard.elapsed());
+                }
                 self.confirmed = self.confirmed.max(touched.highest);
                 self.booked.written += touched.sets.len() as u64;
                 self.booked.removed += touched.removes.len() as u64;
@@ -184,6 +210,7 @@ impl Link {
             }
             Receipt::Renewed { slots, took, result: Ok(answers) } => {
                 metrics.batch_duration.of("renew").observe(took);
+                extend(&mut self.booked.renewals, took);
                 let expires = super::now().tick.saturating_add(self.ttl_ticks);
                 for (slot, answer) in slots.into_iter().zip(answers) {
                     match answer {

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::report::{Outcome, PassReport};
+use super::{
+    report::{Outcome, PassReport},
+    traced::Measured,
+};
 use crate::{
     model::Epoch,
     registry::{Descriptor, Stamp},
     store::{FailureClass, StoreError},
-    telemetry::metrics::ServiceMetrics,
+    telemetry::{metrics::ServiceMetrics, traces::Tracer},
 };
 
 /// What this process is to the service.
@@ -55,6 +58,10 @@ pub struct Live {
     state: watch::Sender<State>,
     /// What is counted of the service.
     pub metrics: Arc<ServiceMetrics>,
+    /// Takes traces of passes, where anybody wants them.
+    pub tracer: Option<Tracer>,
+    /// What was measured of the running pass.
+    pub(super) measured: Option<Measured>,
 }
 
 impl Live {
@@ -64,7 +71,7 @@ impl Live {
         let state = State { role: Role::Connecting, since, last_success_at: None, as_of: None, last_error: None };
         metrics.lease_held.set_flag(false);
         metrics.standby.set_flag(false);
-        Self { state: watch::Sender::new(state), metrics }
+        Self { state: watch::Sender::new(state), metrics, tracer: None, measured: None }
     }
 
     /// The state, now and later.

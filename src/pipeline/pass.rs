@@ -22,6 +22,7 @@ use super::{
     report::{PassReport, Summary},
     stopped,
     stream::{Hearing, SnapshotEnd},
+    traced::extend,
 };
 use crate::{
     decision::Known,
@@ -69,6 +70,7 @@ impl Engine {
     ) -> PassReport {
         let (begun, started_at) = (Instant::now(), super::now().unix_ms);
         let is_stream = source.is_stream();
+        self.measure();
         self.link.booked = Booked::default();
         self.handler.begin(!is_stream);
         if self.desk.is_narrow() {
@@ -102,7 +104,7 @@ impl Engine {
             }
         }
         if complete {
-            report.refused = self.remove_vanished(&mut report.summary).await;
+            report.refused = self.remove_measured(&mut report.summary).await;
         }
         if self.kind == Kind::Once {
             // What is kept has to be kept alive: nobody else does.
@@ -112,6 +114,7 @@ impl Engine {
         report.unfinished = self.end_recovery(ended.is_ok());
         report.whole &= !report.unfinished;
         self.finish(&mut report, complete, begun.elapsed());
+        self.trace(&report);
         if self.desk.is_narrow() {
             // It says nothing of the other objects.
             return report;
@@ -128,8 +131,6 @@ impl Engine {
             if report.store_error.is_none() && !report.interrupted {
                 report.store_error = self.save_baseline().await.err();
             }
-        }
-        if self.kind != Kind::Plan {
             self.log(&report);
         }
         report
@@ -184,13 +185,12 @@ impl Engine {
                 Event::News(news) => self.heard(news).await,
                 Event::Fill(news) => self.fill(news).await,
                 Event::Inquiry(inquiry) => self.inquire(inquiry),
-                Event::Ended(result) => ended = Some(result),
+                Event::Ended(result) => ended = self.fetched(begun, result),
                 Event::Sweep => {
                     let elapsed = swept.elapsed();
                     swept = Instant::now();
                     if is_stream {
-                        self.listen(&hearing);
-                        self.replay_owed();
+                        self.attend(&hearing).await;
                     }
                     self.renew_step(elapsed).await;
                 }
@@ -229,10 +229,15 @@ impl Engine {
     /// Handles one item; whether it says that the source is quiet.
     pub(super) fn take_item(&mut self, item: Fetched) -> bool {
         let is_idle = matches!(item, Fetched::Idle);
+        let begun = self.live.measured.is_some().then(Instant::now);
         let set = self.handler.counts.set;
+        self.link.hear();
         self.handler.take(item, super::now());
         if let Some(recovery) = &mut self.recovery {
             recovery.spend(self.handler.counts.set - set);
+        }
+        if let (Some(begun), Some(measured)) = (begun, &mut self.live.measured) {
+            extend(&mut measured.handled, begun.elapsed());
         }
         is_idle
     }
@@ -346,35 +351,6 @@ impl Engine {
         if !ready.is_empty() {
             self.link.write(&mut self.handler, ready).await;
         }
-    }
-
-    pub(super) fn finish(&mut self, report: &mut PassReport, complete: bool, took: Duration) {
-        self.handler.faults.end(self.settings.name().as_str());
-        self.handler.unmatched.end(self.settings.name().as_str());
-        let (counts, booked, faults) = (&self.handler.counts, &self.link.booked, &self.handler.faults);
-        let planned = self.plan().map(|plan| (plan.writes, plan.removes));
-        let (written, removed) = planned.unwrap_or((booked.written, booked.removed));
-        report.store_error = self.link.failed.clone();
-        report.lost = booked.lost;
-        report.failed_objects.clone_from(&faults.examples);
-        report.summary = Summary {
-            service: self.service().to_owned(),
-            complete: complete && report.refused.is_none() && report.store_error.is_none(),
-            objects: counts.objects,
-            written,
-            renewed: if planned.is_some() { self.handler.renewals.len() as u64 } else { booked.renewed },
-            skipped: counts.skipped,
-            removed,
-            failed: faults.count,
-            unmatched: self.handler.unmatched.records().count,
-            bytes_written: booked.bytes_written,
-            duration_ms: took.as_millis() as u64,
-            faults: faults.by_kind.clone(),
-            kept: report.summary.kept,
-            error: None,
-        };
-        report.summary.error = report.error(self.settings.limits.max_failed);
-        self.meter();
     }
 }
 

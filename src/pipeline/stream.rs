@@ -58,7 +58,12 @@ impl Engine {
             return;
         }
         let told = self.descriptor.as_of.map_or(0, |as_of| as_of.0);
-        if self.handler.in_snapshot || (now.saturating_sub(told) < 1000 && !self.silent) {
+        if self.handler.in_snapshot {
+            return;
+        }
+        // It may stay quiet for long: what is not told now is told a moment later.
+        self.owes_note = now.saturating_sub(told) < 1000 && !self.silent;
+        if self.owes_note {
             return;
         }
         self.silent = false;
@@ -142,9 +147,18 @@ impl Engine {
         retold
     }
 
+    /// What is due of a running stream from time to time.
+    pub(super) async fn attend(&mut self, hearing: &Hearing) {
+        self.listen(hearing);
+        self.replay_owed();
+        if self.owes_note {
+            self.note_stream().await;
+        }
+    }
+
     /// Judges a running stream by what was heard of it: it confirms what stands in Redis, unless it is silent for longer
     /// than `source.expect_every`.
-    pub(super) fn listen(&mut self, hearing: &Hearing) {
+    fn listen(&mut self, hearing: &Hearing) {
         if self.inputs.is_some() {
             return self.listen_to_inputs();
         }

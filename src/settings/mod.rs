@@ -34,6 +34,7 @@ mod source;
 mod sql;
 mod sql_url;
 mod table;
+mod telemetry;
 mod tls;
 mod values;
 mod verify;
@@ -77,6 +78,7 @@ pub use self::{
     sql::Sql,
     sql_url::{SqlEngine, SqlUrl},
     table::{Table, TableFormat},
+    telemetry::Telemetry,
     tls::Tls,
     values::{HumanDuration, Percent, Size, ValueError},
     verify::Verify,
@@ -132,6 +134,9 @@ pub struct Settings {
     /// What is logged, and how. One process has one log: services of a directory must agree.
     #[serde(default)]
     pub log: Log,
+    /// Where traces are sent. Services of a directory must agree.
+    #[serde(default)]
+    pub telemetry: Telemetry,
     /// How the process ends. Services of a directory must agree.
     #[serde(default)]
     pub shutdown: Shutdown,
@@ -158,6 +163,7 @@ impl Settings {
             writer: Writer::default(),
             admin: Admin::default(),
             log: Log::default(),
+            telemetry: Telemetry::default(),
             shutdown: Shutdown::default(),
             bridge: None,
         }

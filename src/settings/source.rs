@@ -161,6 +161,19 @@ impl Source {
         }
     }
 
+    /// As [`Source::stale_after`], where the last pass took so long: the content is from its beginning, and shown until the end
+    /// of the next one.
+    pub fn stale_after_passes_of(&self, took: Duration) -> Option<Duration> {
+        let promised = self.stale_after()?;
+        let both = took * 2;
+        if self.tells_changes() || both <= self.interval.0 {
+            return Some(promised);
+        }
+        // In whole seconds, so that readers see no other number after each pass.
+        let both = Duration::from_secs(both.as_secs() + 1);
+        Some(promised.max(self.interval.0 * 3 + both + self.full_every()))
+    }
+
     /// How long one run may take: `source.timeout`, else 30 s for `exec` and 5 min for `http` and `sql`, else no limit.
     pub fn timeout(&self) -> Option<Duration> {
         match (self.timeout, self.kind) {

@@ -3,6 +3,7 @@
 mod budget;
 mod logging;
 pub mod metrics;
+pub mod traces;
 
 pub use budget::Budget;
 pub use logging::init;

@@ -87,7 +87,8 @@ impl WebError {
         Self { kind, status: None, problem, hint, retry_after: None, passes: false }
     }
 
-    pub(super) fn settings(problem: String, hint: &'static str) -> Self {
+    /// Settings that cannot work.
+    pub fn settings(problem: String, hint: &'static str) -> Self {
         Self::new(WebErrorKind::Settings, problem, hint)
     }
 

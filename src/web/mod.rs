@@ -110,6 +110,26 @@ impl Client {
         self.sent(request, (url, extra), deadline).await
     }
 
+    /// Sends a JSON text to `url`, with retries as [`Client::get`] has them; nothing of the answer is wanted but its status.
+    ///
+    /// # Errors
+    /// As [`Client::get`]; and 404.
+    pub async fn post_json(&self, url: &Url, body: &str) -> Result<(), WebError> {
+        let deadline = Instant::now() + self.access.timeout;
+        let mut tries = retry::Tries::new(self.access.retries);
+        loop {
+            let error = match self.post(url, body.to_owned(), &HeaderMap::new()).await {
+                Ok(answer) if answer.status().is_success() => return Ok(()),
+                Ok(answer) => WebError::status(url, answer.status(), answer.headers(), self.access.has_secret()),
+                Err(error) => error,
+            };
+            let Some(wait) = tries.next(&error).filter(|wait| Instant::now() + *wait < deadline) else {
+                return Err(error);
+            };
+            tokio::time::sleep(wait).await;
+        }
+    }
+
     async fn once(&self, url: &Url, extra: &HeaderMap, deadline: Instant) -> Result<Answer, WebError> {
         let answer = self.sent(self.inner.get(url.clone()), (url, extra), deadline).await?;
         let status = answer.status();

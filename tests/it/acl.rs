@@ -351,6 +351,8 @@ fn documents_show_the_lines_as_they_are() {
         &["hwinfo", "--only-needed"],
         &["--reader"],
         &["--reader", "--redis", "6"],
+        &["--viewer"],
+        &["--viewer", "--redis", "6"],
         &["--sentinel"],
     ] {
         lines.extend(acl(words).expect(0).stdout.lines().map(str::to_owned));

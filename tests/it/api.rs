@@ -37,7 +37,7 @@ fn started(ext: &Ext, page: &Pusher, count: u64) -> Running {
 
 /// Panics unless the answer is as the published description says.
 #[track_caller]
-fn described(method: &str, path: &str, answered: &Answered) {
+pub fn described(method: &str, path: &str, answered: &Answered) {
     let text = std::fs::read_to_string(repository().join("schemas/api.v1.openapi.json")).expect("the document");
     let document: Value = serde_json::from_str(&text).expect("JSON");
     let response = &document["paths"][path][method]["responses"][answered.status.to_string()];

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Ext, Redis, Running, record, records};
+use crate::harness::{Act, DEADLINE, Ext, Proxy, Redis, Running, Way, record, records};
+
+const FENCE: &str = "ralphext:v1:hwinfo:@fence";
+const LEASE: &str = "ralphext:v1:hwinfo:@lease";
 
 fn grown(redis: &Redis, count: u64) -> Ext {
     let ext = Ext::new(redis);
@@ -76,18 +79,27 @@ fn a_running_writer_is_left_alone() {
 #[test]
 fn a_writer_that_takes_over_stops_a_removal() {
     let redis = Redis::start();
-    let ext = grown(&redis, 3);
-    // Whoever had the lease was stopped, and another one came: its fence is greater.
-    let remove = ext.verb(&["rm", "hwinfo", "1", "--yes"]).expect(0);
-    assert!(remove.stdout.contains("removed"), "{remove}");
-    let fence: u64 = redis.get("ralphext:v1:hwinfo:@fence").expect("a fence").parse().expect("a number");
-    let ext = Ext::brisk(&redis);
-    ext.source(&records(3, 1));
-    let mut sidecar = ext.run();
-    sidecar.wait_for_objects(&redis, "hwinfo", 3);
-    let now: u64 = redis.get("ralphext:v1:hwinfo:@fence").expect("a fence").parse().expect("a number");
-    assert!(now > fence, "each takes an epoch of its own: {fence}, then {now}");
-    sidecar.stop().expect(0);
+    drop(grown(&redis, 1200));
+    let proxy = Proxy::to(&redis);
+    // A step of the removal is held back between its look at the fence and its end.
+    let ext = Ext::at(&proxy.url()).user("hwinfo");
+    for verb in [&["rm", "hwinfo", "1", "2", "--yes"][..], &["purge", "hwinfo", "--older-than", "0s", "--yes"]] {
+        let before = redis.count("hwinfo");
+        proxy.trap(Way::Up, b"EXEC", 0, Act::Hold);
+        let removing = Running::spawn(&mut ext.command(verb), None);
+        proxy.wait_until_held();
+        // Another one takes the lease over, as a writer does whose turn has come.
+        let fence: u64 = redis.get(FENCE).expect("a fence").parse().expect("a number");
+        redis.cmd::<()>(&["SET", FENCE, &(fence + 1).to_string()]);
+        redis.cmd::<()>(&["SET", LEASE, "another-writer", "PX", "600000"]);
+        proxy.disarm();
+        removing.finish(DEADLINE).expect(5).says(&["another writer took the lease over"]);
+        assert_eq!(redis.count("hwinfo"), before, "{verb:?}: the batch that was held back removed nothing");
+        assert_eq!(redis.get(LEASE).as_deref(), Some("another-writer"), "{verb:?}: the lease of the other one stays");
+        redis.cmd::<()>(&["DEL", LEASE]);
+    }
+    ext.verb(&["rm", "hwinfo", "1", "2", "--yes"]).expect(0);
+    assert_eq!(redis.count("hwinfo"), 1198, "without another one it does remove");
 }
 
 #[test]

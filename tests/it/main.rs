@@ -10,6 +10,8 @@ mod ground;
 /// The rules of the code itself: imports, sizes, first lines.
 mod tidy;
 
+/// How old content may become, and what is told of a source that falls quiet.
+mod ages;
 /// Change events: what the service tells others.
 mod announcing;
 /// Unless an operator says so.
@@ -52,6 +54,8 @@ mod recovery;
 mod restoring;
 /// Too much gone at once is not believed.
 mod shrink;
+/// Traces of passes, for a collector of OpenTelemetry.
+mod traces;
 /// Unchanged content is not written (how we know 2 and 4).
 mod unchanged;
 /// Everything in Redis against the source, and mended.
@@ -122,6 +126,8 @@ mod cli_index;
 mod cli_keys;
 /// `get`, `ls`, `explain`, `status`: looking at what is there.
 mod cli_look;
+/// `top`, and Redis targets by the name that a user has for them.
+mod cli_top;
 /// A new extension passes its own test.
 mod init;
 /// What is wrong with a sample, line by line.
@@ -140,6 +146,8 @@ mod demo;
 /// What needs more than Redis: `make test-all`.
 mod more;
 
+/// The documentation: every page in its place, every link to something.
+mod book;
 /// The keyspace, the head, the published schemas.
 mod contract;
 /// The reader kit, and the cases for readers in any language.

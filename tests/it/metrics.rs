@@ -1,5 +1,7 @@
 //! What is counted, and that it is counted right: by scrapes of a running sidecar.
 
+mod inputs;
+
 use std::{collections::BTreeSet, fs};
 
 use serde_json::json;
@@ -43,6 +45,9 @@ fn a_scrape_tells_what_the_reference_names() {
         "ralphext_fill_servers",
         "ralphext_fill_unknown_ids",
         "ralphext_heartbeat_timestamp_seconds",
+        "ralphext_input_failed_objects",
+        "ralphext_input_last_success_timestamp_seconds",
+        "ralphext_input_stale",
         "ralphext_inventory_checked_timestamp_seconds",
         "ralphext_inventory_objects",
         "ralphext_spool_usable",
@@ -50,7 +55,7 @@ fn a_scrape_tells_what_the_reference_names() {
     ];
     assert_eq!(
         silent, optional,
-        "a writer knows all but what `ralphext ui` tells, and has neither inventory nor spool nor wishes here"
+        "a writer knows all but what `ralphext ui` tells, and has neither inputs, inventory, spool nor wishes here"
     );
     for ((name, labels), value) in &scrape.samples {
         assert!(value.is_finite() && *value >= 0.0, "{name} {labels:?} {value}");
@@ -83,6 +88,8 @@ fn a_pass_is_counted() {
     let about = scrape.value("ralphext_values_bytes", &[]);
     assert!(about >= bytes as f64 && about < scrape.value("ralphext_values_limit_bytes", &[]), "{about}");
     assert!(scrape.value("ralphext_redis_batch_duration_seconds_count", &[("kind", "write")]) >= 1.0);
+    assert!(scrape.value("ralphext_change_visible_seconds_count", &[]) >= 1.0);
+    assert!(scrape.value("ralphext_fetch_duration_seconds_count", &[]) >= 1.0);
     assert_eq!(scrape.value("ralphext_redis_batches_in_flight", &[]), 0.0);
     assert_eq!(
         scrape.value("ralphext_epoch", &[]),
@@ -379,7 +386,7 @@ fn change_events_are_counted() {
 #[test]
 fn every_metric_is_moved_by_a_test() {
     let folder = repository().join("tests/it");
-    let tests = ["metrics.rs", "probes.rs", "fill/mod.rs"]
+    let tests = ["metrics.rs", "metrics/inputs.rs", "probes.rs", "traces.rs", "fill/mod.rs"]
         .map(|name| fs::read_to_string(folder.join(name)).expect("it is there"));
     let words: BTreeSet<_> =
         tests.iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric() && c != '_')).collect();

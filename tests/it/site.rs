@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     api::strangers::on_loopback,
-    harness::{Answer, Ext, Redis, Running, eventually, records, talk},
+    harness::{Answer, DEADLINE, Ext, PASSWORD, Redis, Running, eventually, records, talk},
 };
 
 /// As long as an id can be, and of everything that it can be made of.
@@ -211,6 +211,47 @@ fn ui_shows_every_service_of_a_redis_and_changes_nothing() {
     // The lease of the one that was killed may have run out.
     assert!(before - redis.everything().len() <= 1);
     ext.verb(&["ui", "--listen", "0.0.0.0:0"]).expect(2).says(&["--listen", "--token-file"]);
+}
+
+#[test]
+fn ui_needs_no_configuration_and_the_rights_of_a_viewer() {
+    let redis = Redis::start();
+    redis.grant(&["--viewer"]);
+    Ext::new(&redis).once_with(&records(3, 1)).expect(0);
+    // As the chart runs it: everything by environment, secrets in files.
+    let ext = Ext::at(&redis.url());
+    ext.write("redis", PASSWORD);
+    ext.write("token", "correct-horse-battery\n");
+    let path = |name: &str| ext.path(name).display().to_string();
+    let (password, token) = (path("redis"), path("token"));
+    let mut command = ext.bare(&["ui", "--listen", "0.0.0.0:0", "--token-file", &token]);
+    command.env("RALPHEXT__REDIS__URL", redis.url()).env("RALPHEXT__REDIS__USERNAME", "ralphext-viewer");
+    command.env("RALPHEXT__REDIS__PASSWORD_FILE", password);
+    let mut ui = Running::spawn(&mut command, None);
+    let port = ui.port();
+    let ask = |path: &str, head: &str| {
+        talk(port, &format!("GET {path} HTTP/1.0\r\nHost: ui.example.org\r\n{head}\r\n")).expect("an answer")
+    };
+    assert_eq!((ask("/metrics", "").status, ask("/s/hwinfo", "").status), (401, 401));
+    let bearer = "Authorization: Bearer correct-horse-battery\r\n";
+    let metrics = ask("/metrics", bearer).body;
+    assert!(metrics.contains("ralphext_objects{service=\"hwinfo\",state=\"sound\"} 3"), "{metrics}");
+    assert!(ask("/s/hwinfo", bearer).body.contains("/o/3\""));
+    assert!(ask("/s/hwinfo/o/2", bearer).body.contains("host-00002"));
+    for verb in [
+        &["top"][..],
+        &["ls"],
+        &["ls", "hwinfo"],
+        &["get", "hwinfo", "1"],
+        &["stats", "hwinfo"],
+        &["explain", "hwinfo", "1"],
+    ] {
+        let mut command = ext.bare(verb);
+        command.env("RALPHEXT__REDIS__URL", redis.url()).env("RALPHEXT__REDIS__USERNAME", "ralphext-viewer");
+        command.env("RALPHEXT__REDIS__PASSWORD", PASSWORD);
+        Running::spawn(&mut command, None).finish(DEADLINE).expect(0);
+    }
+    ui.stop().expect(0);
 }
 
 /// Every verb that shows something of a hostile object lets nothing out that could steer a terminal.

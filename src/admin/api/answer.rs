@@ -1,5 +1,7 @@
 //! The API's answers, as they are published. It must not look anything up.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -8,7 +10,7 @@ use crate::{
     admin::view::{Object, Part, Row, Service},
     model::UnixMs,
     pipeline::{Change, Decision, ObjectState, RefreshOutcome, Refreshed, Role},
-    registry::{FailedObject, LastError, Stamp},
+    registry::{FailedObject, InputState, LastError, Stamp},
 };
 
 /// All services.
@@ -61,6 +63,10 @@ pub(super) struct ServiceTold {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "LastError")]
     last_error: Option<LastError>,
+    /// How each of several inputs is, by its name; absent where there is one source.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<String, InputState>")]
+    inputs: BTreeMap<String, InputState>,
     /// Kind of its source.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
@@ -98,6 +104,7 @@ impl ServiceTold {
             heartbeat_at: known.map(|d| d.heartbeat_at),
             last_success_at: known.and_then(|d| d.last_success_at),
             source: known.map(|d| d.writer.source.clone()),
+            inputs: known.map(|d| d.inputs.clone()).unwrap_or_default(),
             last_error: d.and_then(|d| d.last_error),
         }
     }
@@ -264,6 +271,8 @@ impl<'a> EventTold<'a> {
 
 /// Answers as they are published.
 pub(super) mod samples {
+    use std::collections::BTreeMap;
+
     use serde_json::{Value, json};
 
     use super::{EventTold, ObjectTold, Objects, OneObject, RefreshTold, ServiceTold, Status};
@@ -289,6 +298,7 @@ pub(super) mod samples {
             heartbeat_at: Some(Stamp(AT)),
             last_success_at: Some(Stamp(AT)),
             last_error: None,
+            inputs: BTreeMap::new(),
             source: Some("exec".to_owned()),
         };
         json!(Status { version: env!("CARGO_PKG_VERSION"), at: Stamp(AT), redis_error: None, services: vec![service] })

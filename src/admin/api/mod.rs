@@ -14,7 +14,7 @@ use axum::{
     extract::{Path, RawQuery, Request, State, rejection::PathRejection},
     http::{StatusCode, header},
     middleware::{self, Next},
-    response::{IntoResponse, Response},
+    response::Response,
     routing::{MethodRouter, get, post},
 };
 use tokio::sync::watch;
@@ -87,7 +87,14 @@ fn no_such_method() -> Refused {
     Refused::new(StatusCode::METHOD_NOT_ALLOWED, "that cannot be done here", hint)
 }
 
+/// The methods of an object's paths, of which the router knows only one.
+fn allowed(path: &str) -> Option<&'static str> {
+    let id = path.strip_prefix("/api/v1/objects/")?.to_ascii_lowercase().replace("%3a", ":");
+    Some(if id.ends_with(REFRESH) { "POST" } else { "GET,HEAD" })
+}
+
 async fn guarded(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+    let allowed = allowed(request.uri().path());
     let mut response = match api.guard.let_in(request.method(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(why) => {
@@ -100,7 +107,11 @@ async fn guarded(State(api): State<Arc<Api>>, request: Request, next: Next) -> R
             response
         }
     };
+    let is_other_method = response.status() == StatusCode::METHOD_NOT_ALLOWED;
     let headers = response.headers_mut();
+    if let Some(allowed) = allowed.filter(|_| is_other_method) {
+        headers.insert(header::ALLOW, header::HeaderValue::from_static(allowed));
+    }
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
@@ -164,6 +175,9 @@ fn named(query: Option<&str>, view: &View) -> Result<ServiceName, Refused> {
 }
 
 async fn object(State(api): State<Arc<Api>>, id: PathId, RawQuery(query): RawQuery) -> Response {
+    if matches!(&id, Ok(Path(id)) if id.ends_with(REFRESH)) {
+        return refused(&no_such_method());
+    }
     let told = async {
         let (id, service) = (check_id(id)?, named(query.as_deref(), &api.view)?);
         let object = api.view.object(&service, &id).await?;
@@ -180,8 +194,7 @@ async fn object(State(api): State<Arc<Api>>, id: PathId, RawQuery(query): RawQue
 
 async fn refresh(State(api): State<Arc<Api>>, id: PathId, RawQuery(query): RawQuery) -> Response {
     if !matches!(&id, Ok(Path(id)) if id.ends_with(REFRESH)) {
-        let allow = [(header::ALLOW, "GET,HEAD")];
-        return (allow, refused(&no_such_method())).into_response();
+        return refused(&no_such_method());
     }
     let told = async {
         let Path(path) = id.map_err(|e| Refused::bad_id("", &e.body_text()))?;

@@ -38,7 +38,7 @@ pub(super) struct Operation {
 const SERVICE: Parameter = Parameter {
     name: "service",
     means: "The service; may be left out where there is only one.",
-    pattern: "^[a-z][a-z0-9-]{0,62}$",
+    pattern: "^([a-z][a-z0-9-]{0,62})?$",
 };
 const TEXT: Parameter =
     Parameter { name: "q", means: "Stands somewhere in the id.", pattern: "^[A-Za-z0-9._-]{0,128}$" };

@@ -42,6 +42,10 @@ fn told(services: &[Service], now: u64) -> Metrics {
         told.last_success.set_moment(d.last_success_at.map(|at| at.0));
         told.last_pass.set_moment(d.last_pass.as_ref().map(|pass| pass.started_at.0 + pass.duration_ms));
         told.stale.set_flag(d.is_stale(now));
+        for (name, input) in &d.inputs {
+            told.input_success.set(name, input.last_success_at.map(|at| at.0 as f64 / 1000.0));
+            told.input_failed.set(name, Some(input.failed as f64));
+        }
         told.heartbeat.set_moment(Some(d.heartbeat_at.0));
         if let Some(is_alive) = d.is_alive(now) {
             told.writer_alive.set_flag(is_alive);

@@ -47,7 +47,9 @@ pub(super) fn page(service: &Service, query: &Query, part: &Part, is_writer: boo
     ] {
         put(&mut main, format_args!("<dt>{label}</dt><dd>{value}</dd>\n"));
     }
-    main += "</dl>\n</div>\n";
+    main += "</dl>\n";
+    inputs(&mut main, service, now);
+    main += "</div>\n";
     if is_writer {
         put(&mut main, format_args!("<p><a href=\"/s/{name}/live\">Follow changes live</a></p>\n"));
     }
@@ -63,6 +65,33 @@ pub(super) fn page(service: &Service, query: &Query, part: &Part, is_writer: boo
     }
     let path = vec![(title.clone(), format!("/s/{}", service.name))];
     Layout { title, path, main, again: Some(10) }
+}
+
+/// How each of several inputs is.
+fn inputs(main: &mut String, service: &Service, now: UnixMs) {
+    let Some(d) = service.descriptor.as_ref().filter(|d| !d.inputs.is_empty()) else { return };
+    *main += "<h2>Inputs</h2>\n<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Inputs\"><table class=\"list\">\n\
+              <thead><tr><th scope=\"col\">Input</th><th scope=\"col\">State</th><th scope=\"col\">Objects</th>\
+              <th scope=\"col\">Failed</th><th scope=\"col\">Content of</th><th scope=\"col\">Last well</th></tr></thead>\n<tbody>\n";
+    for (name, input) in &d.inputs {
+        let (state, why) = match &input.last_error {
+            Some(e) => (badge("failing", "warning"), format!("<br>{}", escape(&seen(&e.message)))),
+            None if input.last_success_at.is_none() => (badge("starting", "unknown"), String::new()),
+            None => (badge("ok", "ok"), String::new()),
+        };
+        put(
+            main,
+            format_args!(
+                "<tr><th scope=\"row\">{}</th><td>{state}{why}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
+                escape(&seen(name)),
+                input.objects,
+                input.failed,
+                moment(input.as_of.map(|at| at.0), now),
+                moment(input.last_success_at.map(|at| at.0), now)
+            ),
+        );
+    }
+    *main += "</tbody></table></div>\n";
 }
 
 /// The address of the list with this query, fit for an attribute.

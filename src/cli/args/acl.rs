@@ -11,6 +11,9 @@ pub struct Acl {
     /// The line of a user who reads as Ralph does: the services named, or all
     #[arg(long, conflicts_with = "only_needed")]
     pub reader: bool,
+    /// The line of a user who looks at everything, as `ui`, `top` and `ls` do, and changes nothing: the services named, or all
+    #[arg(long, conflicts_with_all = ["reader", "sentinel", "with", "only_needed"])]
+    pub viewer: bool,
     /// The line of the user of the sentinels, for each of them
     #[arg(long, conflicts_with_all = ["services", "reader", "with", "only_needed"])]
     pub sentinel: bool,
@@ -20,7 +23,7 @@ pub struct Acl {
     /// What the server understands
     #[arg(long, value_name = "VERSION", default_value = "7")]
     pub redis: RedisVersion,
-    /// Name of the user. Default: the configured one, else ralphext-SVC (or ralphext-reader, ralphext)
+    /// Name of the user. Default: the configured one, else ralphext-SVC (or ralphext-reader, ralphext-viewer, ralphext)
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
     /// Adds what this takes, whatever is configured; may be repeated

@@ -64,6 +64,17 @@ pub struct Watch {
     pub from: Option<String>,
 }
 
+/// See [`super::Verb::Top`].
+#[derive(Debug, Args)]
+pub struct Top {
+    /// How often to look
+    #[arg(long, value_name = "DURATION", default_value = "2s")]
+    pub every: HumanDuration,
+    /// End after so many looks. Default: one without a terminal, else none
+    #[arg(long, value_name = "N")]
+    pub count: Option<u64>,
+}
+
 /// See [`super::Verb::Ui`].
 #[derive(Debug, Args)]
 pub struct Ui {
@@ -81,6 +92,26 @@ pub struct Scan {
     /// Most keys looked at in a second; 0: as fast as the server can
     #[arg(long, value_name = "KEYS", default_value_t = 100_000)]
     pub max_rate: u32,
+}
+
+/// See [`super::Verb::Ls`].
+#[derive(Debug, Args)]
+pub struct Ls {
+    /// The service whose objects are listed; without it, all services
+    pub service: Option<String>,
+    /// How fast to walk
+    #[command(flatten)]
+    pub scan: Scan,
+}
+
+/// See [`super::Verb::Unmatched`].
+#[derive(Debug, Args)]
+pub struct Unmatched {
+    /// The service; without it, all that are configured
+    pub service: Option<String>,
+    /// Ask the source and the inventory now, without Redis, in place of telling what the last pass found
+    #[arg(long)]
+    pub live: bool,
 }
 
 /// See [`super::Verb::Stats`].

@@ -12,7 +12,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use self::{
     acl::{Acl, Feature, RedisVersion},
     authors::{Lint, Preview, Test},
-    keys::{Diff, Doctor, Get, Index, IndexForm, Purge, Removal, Retire, Rm, Scan, Stats, Ui, Watch},
+    keys::{
+        Diff, Doctor, Get, Index, IndexForm, Ls, Purge, Removal, Retire, Rm, Scan, Stats, Top, Ui, Unmatched, Watch,
+    },
     shared::{Config, Push, Rollback, Shared, Show, Which},
 };
 use super::crontab::Crontab;
@@ -50,6 +52,9 @@ pub struct Globals {
     /// Sets one key, above file and environment: --set content.ttl=1h
     #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = key_value)]
     pub sets: Vec<(String, String)>,
+    /// A Redis by the name that it has in ~/.config/ralphext/contexts.toml, in place of a configuration
+    #[arg(long, global = true, value_name = "NAME", conflicts_with = "config")]
+    pub context: Option<String>,
     /// Address of Redis: redis://, rediss:// or unix://
     #[arg(long, global = true, value_name = "URL")]
     pub redis_url: Option<String>,
@@ -140,6 +145,8 @@ pub enum Verb {
     Diff(Diff),
     /// Follow services, or one of them, until it is stopped
     Watch(Watch),
+    /// Show all services of a Redis with their rates, the worst first, again and again; once where there is no terminal
+    Top(Top),
     /// Serve a page about every service of a Redis; it changes nothing
     Ui(Ui),
     /// Tell how large a service's values are, and how long they live
@@ -212,23 +219,6 @@ pub struct Object {
     pub service: String,
     /// The object's id
     pub id: String,
-}
-
-/// See [`Verb::Unmatched`].
-#[derive(Debug, Args)]
-pub struct Unmatched {
-    /// The service; without it, all that are configured
-    pub service: Option<String>,
-    /// Ask the source and the inventory now, without Redis, in place of telling what the last pass found
-    #[arg(long)]
-    pub live: bool,
-}
-
-/// See [`Verb::Ls`].
-#[derive(Debug, Args)]
-pub struct Ls {
-    /// The service whose objects are listed; without it, all services
-    pub service: Option<String>,
 }
 
 /// See [`Verb::Verify`].

@@ -90,6 +90,7 @@ fn the_smallest_useful_file() {
 }
 
 const EVERY_KEY: &str = r#"
+        telemetry = { otlp = "http://127.0.0.1:4318", otlp_token_file = "/run/otlp.token", otlp_ca = "/ca.pem" }
         [service]
         name = "hwinfo"
         title = "Hardware"

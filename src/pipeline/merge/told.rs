@@ -1,5 +1,7 @@
 //! What the engine tells of several inputs in descriptor and metrics. It must not know how they are merged.
 
+use std::collections::BTreeMap;
+
 use super::board::{Board, Sum};
 use crate::{
     pipeline::{
@@ -7,7 +9,7 @@ use crate::{
         now,
         report::PassReport,
     },
-    registry::{LastError, ServiceStatus, Stamp},
+    registry::{InputState, LastError, ServiceStatus, Stamp},
 };
 
 /// Longest message in the descriptor, in characters.
@@ -32,6 +34,7 @@ impl Engine {
         let now = now().unix_ms;
         let Sum { as_of, success, error, failed, failed_objects, unmatched, inputs } = board.sum(now);
         self.follow(success);
+        self.meter_inputs(&inputs, now);
         let max_failed = self.settings.limits.max_failed;
         let failing = if self.is_too_stale() { ServiceStatus::Stale } else { ServiceStatus::Failing };
         let d = &mut self.descriptor;
@@ -82,8 +85,25 @@ impl Engine {
     /// What keeps the content alive while nothing is told: that an input is well.
     pub(in crate::pipeline) fn listen_to_inputs(&mut self) {
         if let Some(board) = &self.inputs {
-            let success = board.sum(now().unix_ms).success;
+            let now = now().unix_ms;
+            let Sum { success, inputs, .. } = board.sum(now);
             self.follow(success);
+            self.meter_inputs(&inputs, now);
+        }
+    }
+
+    /// How each input is, in the metrics.
+    fn meter_inputs(&self, inputs: &BTreeMap<String, InputState>, now: u64) {
+        let (metrics, since) = (&self.live.metrics, self.live.watch().borrow().since.0);
+        for (name, input) in inputs {
+            let source = self.settings.source.inputs.get(name);
+            // One that tells changes need not say anything, unless it was asked to.
+            let promised = source.and_then(|source| source.stale_after());
+            let age_s = now.saturating_sub(input.as_of.map_or(since, |at| at.0)) as f64 / 1000.0;
+            let is_stale = promised.is_some_and(|promised| age_s > promised.as_secs_f64());
+            metrics.input_success.set(name, input.last_success_at.map(|at| at.0 as f64 / 1000.0));
+            metrics.input_failed.set(name, Some(input.failed as f64));
+            metrics.input_stale.set(name, Some(f64::from(u8::from(is_stale))));
         }
     }
 }

@@ -264,6 +264,12 @@ pub fn reads(grant: &Grant) -> Option<&'static str> {
     grant.reader.or_else(|| (grant.when == When::Database).then_some(grant.purpose))
 }
 
+/// Whether somebody who looks at all services needs a right: `ui`, `top`, `ls`, `get`, `explain`, `stats`, `doctor`.
+pub fn views(grant: &Grant) -> bool {
+    const LOOKS: [&str; 7] = ["getrange", "pttl", "strlen", "scan", "exists", "ping", "info"];
+    reads(grant).is_some() || LOOKS.contains(&grant.command)
+}
+
 /// What the placeholders of [`Grant`]'s attempts stand for.
 pub(in crate::store) struct Places {
     keys: Keys,

@@ -8,7 +8,7 @@ use redis::IntoConnectionInfo;
 
 pub use self::bridge::{BRIDGE_GRANTS, bridge_rules};
 pub(super) use self::grants::Places;
-pub use self::grants::{GRANTS, Grant, On, When, reads};
+pub use self::grants::{GRANTS, Grant, On, When, reads, views};
 use super::{Keys, keys, keyspace};
 use crate::{
     model::ServiceName,
@@ -151,6 +151,20 @@ pub fn writer_rules(prefix: &str, service: &ServiceName, needs: &Needs, dialect:
 
 /// The rules that make a user who can read what Ralph reads: of one service, or of all of them.
 pub fn reader_rules(prefix: &str, service: Option<&ServiceName>, needs: &Needs, dialect: Dialect) -> Vec<String> {
+    looking_rules((prefix, service), needs, dialect, |grant| reads(grant).is_some())
+}
+
+/// The rules that make a user who can look at everything, as `ui` and `top` do: of one service, or of all of them.
+pub fn viewer_rules(prefix: &str, service: Option<&ServiceName>, needs: &Needs, dialect: Dialect) -> Vec<String> {
+    looking_rules((prefix, service), &Needs { peers: true, ..needs.clone() }, dialect, views)
+}
+
+fn looking_rules(
+    (prefix, service): (&str, Option<&ServiceName>),
+    needs: &Needs,
+    dialect: Dialect,
+    has: fn(&Grant) -> bool,
+) -> Vec<String> {
     let mut patterns = vec![keys::index(prefix)];
     match service.map(|service| Keys::new(prefix, service)) {
         Some(keys) => patterns.extend([keys.descriptor().to_owned(), keys.pattern()]),
@@ -163,7 +177,7 @@ pub fn reader_rules(prefix: &str, service: Option<&ServiceName>, needs: &Needs, 
         let all = || format!("&{}:*:@changes", keys::index(prefix));
         rules.push(service.map_or_else(all, |service| format!("&{}", Keys::new(prefix, service).changes())));
     }
-    rules.extend(commands(needs.grants().filter(|grant| reads(grant).is_some())));
+    rules.extend(commands(needs.grants().filter(|grant| has(grant))));
     rules
 }
 
@@ -259,5 +273,11 @@ mod tests {
         }
         let all = reader_rules("ralphext", None, &Needs::default(), Dialect::Seven).join(" ");
         assert_eq!(all, "reset on >PASSWORD resetchannels %R~ralphext:v1 %R~ralphext:v1:* +get +mget +zrange");
+        let all = viewer_rules("ralphext", None, &Needs::default(), Dialect::Seven).join(" ");
+        assert_eq!(
+            all,
+            "reset on >PASSWORD resetchannels %R~ralphext:v1 %R~ralphext:v1:* \
+             +get +mget +getrange +pttl +strlen +scan +zrange +exists +ping +info"
+        );
     }
 }

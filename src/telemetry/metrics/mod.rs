@@ -19,7 +19,7 @@ pub use self::{
     bridge::BridgeMetrics,
     reference::metrics_reference,
     text::Format,
-    values::{By, Counter, Gauge, Histogram},
+    values::{By, Counter, Gauge, Histogram, Named},
 };
 use self::{
     process::{PROCESS, Process},
@@ -198,6 +198,11 @@ catalogue! {
     ];
     /// How long passes took, from the source's start to the last confirmed batch; not for a `stream`, which has none.
     pass_duration: Histogram = "ralphext_pass_duration_seconds";
+    /// How long the source took to tell all that it has, or to fail, the time that it waited for a slow Redis included; not for
+    /// sources that tell changes.
+    fetch_duration: Histogram = "ralphext_fetch_duration_seconds";
+    /// From when a changed object came in to when Redis had confirmed it, and so readers could see it; of a batch, its first one.
+    change_visible: Histogram = "ralphext_change_visible_seconds";
     /// When the last pass ended, unix time.
     last_pass: Gauge = "ralphext_last_pass_timestamp_seconds";
     /// When the last good pass began, unix time; also from before a restart.
@@ -282,6 +287,18 @@ catalogue! {
     batch_duration: By<Histogram> = "ralphext_redis_batch_duration_seconds", "kind" in &["write", "renew"];
     /// Batches that wait or are under way to Redis; at their bound the source is slowed down.
     batches_in_flight: Gauge = "ralphext_redis_batches_in_flight";
+
+    /// When each of several inputs was last well, unix time; only with `source.inputs`.
+    input_success: Named<Gauge> = "ralphext_input_last_success_timestamp_seconds", "input" in &[];
+    /// Objects of which each of several inputs could not be taken; only with `source.inputs`.
+    input_failed: Named<Gauge> = "ralphext_input_failed_objects", "input" in &[];
+    /// 1 while one of several inputs has told nothing for longer than its schedule promises, be the others well; only with
+    /// `source.inputs`.
+    input_stale: Named<Gauge> = "ralphext_input_stale", "input" in &[];
+    /// Traces of passes that the collector took; only with `telemetry.otlp`.
+    traces_sent: Counter = "ralphext_traces_sent_total";
+    /// Traces of passes that were dropped: the collector did not take them, or not in time.
+    traces_lost: Counter = "ralphext_traces_lost_total";
 }
 
 impl ServiceMetrics {
@@ -292,6 +309,7 @@ impl ServiceMetrics {
         }
         let gauges = [&self.failed_objects, &self.value_bytes, &self.last_success, &self.as_of, &self.stale];
         gauges.into_iter().for_each(Gauge::unset);
+        [&self.input_success, &self.input_failed, &self.input_stale].into_iter().for_each(Named::clear);
         let gauges = [&self.renewals_stopped, &self.circuit_open, &self.hearing, &self.spool_usable];
         gauges.into_iter().for_each(Gauge::unset);
     }

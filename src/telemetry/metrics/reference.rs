@@ -20,6 +20,9 @@ left out while it is not known: of the content, the writer alone tells (`ralphex
 
 fn row(out: &mut String, entry: &Entry) {
     let label = entry.label.map_or("-".to_owned(), |label| {
+        if entry.words.is_empty() {
+            return format!("`{label}`");
+        }
         let words: Vec<_> = entry.words.iter().map(|word| format!("`{word}`")).collect();
         format!("`{label}`: {}", words.join(", "))
     });

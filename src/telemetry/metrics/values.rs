@@ -1,7 +1,11 @@
 //! What a metric holds: atomics that are moved once a batch or pass. It must not know names or formats.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    collections::BTreeMap,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -34,7 +38,7 @@ pub(super) trait Family {
     /// A family without any count yet; `words` are the values of its label, where it has one.
     fn build(words: &'static [&'static str]) -> Self;
     /// Tells each of its samples.
-    fn tell(&self, samples: &mut Samples<'_>, word: Option<&'static str>);
+    fn tell(&self, samples: &mut Samples<'_>, word: Option<&str>);
     /// Whether anything was ever counted.
     fn is_moved(&self) -> bool;
 }
@@ -65,7 +69,7 @@ impl Family for Counter {
     fn build(_: &'static [&'static str]) -> Self {
         Self::default()
     }
-    fn tell(&self, samples: &mut Samples<'_>, word: Option<&'static str>) {
+    fn tell(&self, samples: &mut Samples<'_>, word: Option<&str>) {
         samples.push("", word, None, self.get());
     }
     fn is_moved(&self) -> bool {
@@ -120,7 +124,7 @@ impl Family for Gauge {
     fn build(_: &'static [&'static str]) -> Self {
         Self::default()
     }
-    fn tell(&self, samples: &mut Samples<'_>, word: Option<&'static str>) {
+    fn tell(&self, samples: &mut Samples<'_>, word: Option<&str>) {
         if let Some(value) = self.get() {
             samples.push("", word, None, value);
         }
@@ -153,7 +157,7 @@ impl Family for Histogram {
     fn build(_: &'static [&'static str]) -> Self {
         Self::default()
     }
-    fn tell(&self, samples: &mut Samples<'_>, word: Option<&'static str>) {
+    fn tell(&self, samples: &mut Samples<'_>, word: Option<&str>) {
         let mut count = 0;
         let bounds = BOUNDS.iter().map(|(_, le)| *le).chain(["+Inf"]);
         for (bucket, le) in self.buckets.iter().zip(bounds) {
@@ -190,7 +194,7 @@ impl<T: Family> Family for By<T> {
     fn build(words: &'static [&'static str]) -> Self {
         Self { words, values: (0..=words.len()).map(|_| T::build(&[])).collect() }
     }
-    fn tell(&self, samples: &mut Samples<'_>, _: Option<&'static str>) {
+    fn tell(&self, samples: &mut Samples<'_>, _: Option<&str>) {
         for (at, value) in self.values.iter().enumerate() {
             let word = self.words.get(at).copied();
             if word.is_some() || value.is_moved() {
@@ -200,5 +204,44 @@ impl<T: Family> Family for By<T> {
     }
     fn is_moved(&self) -> bool {
         self.values.iter().any(T::is_moved)
+    }
+}
+
+/// One value for each name that the configuration gives.
+#[derive(Debug, Default)]
+pub struct Named<T>(Mutex<BTreeMap<String, T>>);
+
+impl<T> Named<T> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nothing is known of any.
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+}
+
+impl Named<Gauge> {
+    /// Takes the value of one; without it nothing is told of that one.
+    pub fn set(&self, name: &str, value: Option<f64>) {
+        let mut all = self.lock();
+        match all.get(name) {
+            Some(gauge) => gauge.set(value.unwrap_or(f64::NAN)),
+            None => all.entry(name.to_owned()).or_default().set(value.unwrap_or(f64::NAN)),
+        }
+    }
+}
+
+impl Family for Named<Gauge> {
+    const KIND: Kind = Kind::Gauge;
+    fn build(_: &'static [&'static str]) -> Self {
+        Self::default()
+    }
+    fn tell(&self, samples: &mut Samples<'_>, _: Option<&str>) {
+        self.lock().iter().for_each(|(name, gauge)| gauge.tell(samples, Some(name)));
+    }
+    fn is_moved(&self) -> bool {
+        self.lock().values().any(Family::is_moved)
     }
 }

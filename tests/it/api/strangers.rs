@@ -107,3 +107,24 @@ fn what_makes_no_sense_is_refused_as_described() {
     let said = sidecar.stop().expect(0).stderr;
     assert!(!said.contains("panicked"), "{said}");
 }
+
+#[test]
+fn other_methods_are_told_which_there_are() {
+    let redis = Redis::start();
+    let (ext, page) = paged(Ext::brisk(&redis));
+    ext.source(&records(3, 1));
+    let sidecar = started(&ext, &page, 3);
+    for (request, allow) in [
+        ("GET /api/v1/objects/1:refresh", "POST"),
+        ("DELETE /api/v1/objects/1%3Arefresh", "POST"),
+        ("POST /api/v1/objects/1", "GET,HEAD"),
+        ("DELETE /api/v1/objects/1", "GET,HEAD"),
+        ("POST /api/v1/status", "GET,HEAD"),
+    ] {
+        let answered = page.ask(request, &[], b"").expect(405);
+        let told = answered.head.lines().find_map(|line| line.strip_prefix("allow: "));
+        assert_eq!(told, Some(allow), "{request}: {answered:?}");
+    }
+    page.ask("GET /api/v1/objects?service=", &[], b"").expect(200);
+    sidecar.stop().expect(0);
+}

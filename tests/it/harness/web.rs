@@ -30,6 +30,8 @@ pub struct Asked {
     pub path: String,
     /// Names in lower case.
     pub head: BTreeMap<String, String>,
+    /// Its body, where its length is told.
+    pub body: Vec<u8>,
 }
 
 impl Asked {
@@ -188,7 +190,10 @@ fn serve(
         let Some((name, value)) = line.trim_end().split_once(": ") else { break };
         head.insert(name.to_lowercase(), value.to_owned());
     }
-    let asked = Asked { path, head };
+    let length = head.get("content-length").and_then(|text: &String| text.parse().ok()).unwrap_or(0);
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    let asked = Asked { path, head, body };
     log.lock().expect("the log").push(asked.clone());
     let reply = handler(&asked);
     send(reader.get_mut(), reply, ended)

@@ -1,6 +1,8 @@
 //! What needs more than Redis to be tested: database servers, browsers, tools of other languages. Each test here is ignored
 //! by `make test` and run by `make test-all`, which installs what they need (`scripts/setup.sh --all`).
 
+/// The documentation, by mdBook.
+mod book;
 /// What a real browser makes of it.
 mod browser;
 /// The Debian package.

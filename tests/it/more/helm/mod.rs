@@ -175,7 +175,7 @@ fn the_program_accepts_every_configuration_that_is_rendered() {
             judged += 1;
         }
     }
-    assert_eq!(judged, 8, "services in all scenarios");
+    assert_eq!(judged, 9, "services in all scenarios");
 }
 
 #[test]

@@ -123,3 +123,34 @@ fn chart_and_program_judge_a_schedule_alike() {
         assert!(judge(&values, &[]).iter().all(|(taken, _)| !taken), "{schedule} with {less} was taken");
     }
 }
+
+#[test]
+#[ignore = "make test-all: needs Helm"]
+fn the_page_for_all_services_needs_a_token_and_a_name_of_its_own() {
+    let with = |ui: serde_json::Value, service: &str| {
+        let mut values = values();
+        values["ui"] = ui;
+        let own = values["services"]["hwinfo"].clone();
+        values["services"][service] = own;
+        values
+    };
+    let redis = json!({"url": "redis://r:6379/0"});
+    let whole = json!({"enabled": true, "token": {"secret": "ui"}, "redis": redis});
+    assert!(judge(&with(whole.clone(), "hwinfo"), &[]).iter().all(|(good, _)| *good));
+    for (values, says) in [
+        (with(json!({"enabled": true, "redis": redis}), "hwinfo"), "ui.token.secret"),
+        (with(json!({"enabled": true, "token": {"secret": "ui"}}), "hwinfo"), "ui.redis.url"),
+        (with(whole, "ui"), "call the service something else"),
+        (
+            with(
+                json!({"enabled": true, "token": {"secret": "ui"}, "redis": {"url": "redis://u:hunter2@r"}}),
+                "hwinfo",
+            ),
+            "password",
+        ),
+    ] {
+        for (good, told) in judge(&values, &[]) {
+            assert!(!good && told.contains(says) && !told.contains("hunter2"), "{says:?}: {told}");
+        }
+    }
+}
