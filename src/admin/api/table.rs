@@ -40,8 +40,7 @@ const SERVICE: Parameter = Parameter {
     means: "The service; may be left out where there is only one.",
     pattern: "^([a-z][a-z0-9-]{0,62})?$",
 };
-const TEXT: Parameter =
-    Parameter { name: "q", means: "Stands somewhere in the id.", pattern: "^[A-Za-z0-9._-]{0,128}$" };
+const TEXT: Parameter = Parameter { name: "q", means: "Stands somewhere in the id.", pattern: r"^[\s\S]{0,128}$" };
 const STATE: Parameter =
     Parameter { name: "state", means: "How the object is doing.", pattern: "^(current|stale|failed|broken)?$" };
 const WITHIN: Parameter = Parameter {
