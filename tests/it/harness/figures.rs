@@ -38,6 +38,8 @@ fn number(name: &str) -> Option<u64> {
 pub struct Vitals {
     /// Resident memory in KiB (`VmRSS`).
     pub rss_kib: u64,
+    /// The part of it that is data and no code, in KiB (`RssAnon`): the program's own size does not count.
+    pub data_kib: u64,
     /// Open file descriptors.
     pub fds: u64,
 }
@@ -46,10 +48,12 @@ impl Vitals {
     /// Looks at a process that runs.
     pub fn of(pid: u32) -> Self {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a process that runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
-        let rss_kib = line.trim().trim_end_matches(" kB").trim().parse().expect("KiB");
+        let kib = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("its memory");
+            line.trim().trim_end_matches(" kB").trim().parse().expect("KiB")
+        };
         let fds = fs::read_dir(format!("/proc/{pid}/fd")).expect("its descriptors").count() as u64;
-        Self { rss_kib, fds }
+        Self { rss_kib: kib("VmRSS:"), data_kib: kib("RssAnon:"), fds }
     }
 }
 
