@@ -65,7 +65,7 @@ bench-quick: ## the same with fewer objects and rounds: does it work? no measure
 
 FUZZ_SECONDS ?= 20
 fuzz: ## feed the parsers with what nobody thought of, for FUZZ_SECONDS each (needs cargo-fuzz)
-	@set -eu; for target in record head memory canonical; do \
+	@set -eu; for target in record head memory canonical pickle; do \
 	  RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096; done
 
 generate: ## write schemas/, docs/reference/, the chart's schema and the index of the examples from types and settings

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """One object's content three ways, in one run: a synchronous rq job by rq's own worker as Ralph waits for it, the same by `ralphext bridge`,
-and its key, written by ralphext and read by the reader kit (ralph/). Prints a Markdown table.
+and its key, written by ralphext and read by the reader kit (ralph/), also while Redis is frozen or gone. Prints a Markdown table.
 
     python3 -m venv /tmp/rq && /tmp/rq/bin/pip install rq django && /tmp/rq/bin/python benches/jobs.py --ralphext target/release/ralphext
 """
@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 
+REST = 0.3  # seconds; 5 by default
 QUEUE, FUNCTION = "bench", "bench_job.content"
 CONTENT = {"hostname": "host-1.example.net", "note": "x" * 1900}
 JOB = "def content(**kwargs):\n    return %r\n" % json.dumps(CONTENT)
@@ -53,7 +54,7 @@ def hit(ralphext, work, at):
     sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "ralph"))
     import django
     from django.conf import settings
-    settings.configure(INSTALLED_APPS=["ralph_ext_tabs"], RALPH_EXT_TABS={"REDIS": {"URL": url}}, USE_TZ=True)
+    settings.configure(INSTALLED_APPS=["ralph_ext_tabs"], RALPH_EXT_TABS={"REDIS": {"URL": url}, "REST": REST}, USE_TZ=True)
     django.setup()
     import ralph_ext_tabs
 
@@ -61,6 +62,26 @@ def hit(ralphext, work, at):
         page = ralph_ext_tabs.page("4711")
         assert page.entries[0].envelope.content == CONTENT, page.problem
     return once
+
+
+def without(server):
+    """Pages while Redis is frozen, then gone: the first one after the rest that follows a failure, and those within that rest."""
+    import ralph_ext_tabs
+
+    def pages(count):
+        for _ in range(count):
+            begun = time.perf_counter()
+            assert ralph_ext_tabs.page("4711").problem
+            yield (time.perf_counter() - begun) * 1000
+    for state, act in (("frozen", lambda: server.send_signal(signal.SIGSTOP)), ("gone", server.kill)):
+        act()
+        first, resting = [], []
+        for _ in range(20):
+            first.extend(pages(1))
+            resting.extend(pages(50))
+            time.sleep(REST * 1.2)
+        yield "Redis %s: the page that finds it out" % state, first
+        yield "Redis %s: pages while it is left alone" % state, resting
 
 
 def main():
@@ -98,6 +119,7 @@ def main():
             worker.wait()
         rows.append(("the reader kit, on a hit (index, descriptor and value in one round trip, checked)",
                      measure(args.count * 20, hit(args.ralphext, work, at))))
+        rows.extend(without(server))
     finally:
         server.kill()
     print("| one object's content by | median | p99 |\n|---|---|---|")

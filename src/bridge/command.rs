@@ -8,10 +8,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
-    process::Command,
-};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 use super::doer::{Failed, Job};
 use crate::{
@@ -109,18 +106,12 @@ impl Program {
     fn start(&self, job: &Job<'_>) -> Result<(Group, Option<tokio::process::ChildStdin>), Failed> {
         // There is one: it was checked.
         let program = self.words.first().map_or("", String::as_str);
-        let mut child = Command::new(program)
+        let mut child = process::command(program, &self.env)
             .args(self.words.iter().skip(1))
-            .env_clear()
-            .envs(&self.env)
             .env("JOB_ID", job.id)
             .env("JOB_FUNCTION", job.function)
             .env("JOB_QUEUE", job.queue)
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true)
             .spawn()
             .map_err(|e| {
                 let why = process::unstartable(program, "bridge.command", self.env.get(OsStr::new("PATH")), e);

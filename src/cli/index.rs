@@ -113,21 +113,15 @@ fn configurations(path: &Path) -> Result<Vec<PathBuf>, Failure> {
             "check who may read the directory",
         )
     };
-    let mut below = Vec::new();
+    let (mut own, mut below) = (false, Vec::new());
     for entry in fs::read_dir(path).map_err(unreadable)? {
-        let directory = entry.map_err(unreadable)?.path();
-        below.extend(NAMES.iter().map(|name| directory.join(name)).find(|file| file.is_file()));
+        let entry = entry.map_err(unreadable)?.path();
+        own |= config::is_configuration(&entry);
+        below.extend(NAMES.iter().map(|name| entry.join(name)).find(|file| file.is_file()));
     }
     below.sort();
     // Its own files are one configuration, which may share a file; with nothing at all it is told as any such directory.
-    let is_own = |entry: &fs::DirEntry| {
-        let path = entry.path();
-        let ending =
-            path.extension().is_some_and(|ending| ["toml", "yaml", "yml", "json"].iter().any(|known| ending == *known));
-        ending && path.is_file() && !entry.file_name().to_string_lossy().starts_with('.')
-    };
-    let has_own = fs::read_dir(path).map_err(unreadable)?.flatten().any(|entry| is_own(&entry));
-    if has_own || below.is_empty() {
+    if own || below.is_empty() {
         below.insert(0, path.to_owned());
     }
     Ok(below)

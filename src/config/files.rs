@@ -65,11 +65,7 @@ fn in_directory(directory: &Path, report: &mut Report) -> Vec<Arc<Path>> {
     };
     let mut files: Vec<Arc<Path>> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| {
-            let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-            let ending = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
-            !hidden && ending.is_some_and(|e| ENDINGS.contains(&&*e)) && path.is_file()
-        })
+        .filter(|path| is_configuration(path))
         .map(Arc::from)
         .collect();
     files.sort();
@@ -78,4 +74,11 @@ fn in_directory(directory: &Path, report: &mut Report) -> Vec<Arc<Path>> {
         report.whole(at, reason, "put files ending in .toml, .yaml, .yml or .json there, one for each service");
     }
     files
+}
+
+/// Whether a file of a directory is read as a configuration.
+pub fn is_configuration(path: &Path) -> bool {
+    let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    let ending = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
+    !hidden && ending.is_some_and(|e| ENDINGS.contains(&&*e)) && path.is_file()
 }

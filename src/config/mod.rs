@@ -26,7 +26,7 @@ use std::{
 use self::{error::Report, node::Node, paths::resolve_paths, rules::Rules, types::unknown};
 pub use self::{
     error::{ConfigError, Origin, Problem},
-    files::SEARCH,
+    files::{SEARCH, is_configuration},
     remote::{Document, Place, Remote},
     show::{Shown, show},
 };

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{process::Command, time::sleep};
+use tokio::time::sleep;
 
 use super::{
     Sink, SourceError,
@@ -134,16 +134,10 @@ impl Program {
     }
 
     fn start(&self, grace: Duration, more: &[String]) -> Result<Group, SourceError> {
-        let child = Command::new(&self.words[0])
+        let child = process::command(&self.words[0], &self.env)
             .args(&self.words[1..])
             .args(more)
-            .env_clear()
-            .envs(&self.env)
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true)
             .spawn()
             .map_err(|e| {
                 let why = process::unstartable(&self.words[0], "source.command", self.env.get(OsStr::new("PATH")), e);

@@ -19,7 +19,7 @@ fn pages(book: &Path) -> Vec<String> {
 #[test]
 #[ignore = "make test-all: needs Python and the package index"]
 fn the_book_is_built_and_holds_together() {
-    let tool = run(&mut Command::new(repository().join("scripts/book.sh")));
+    let tool = run(Command::new(repository().join("scripts/python-tool.sh")).arg("mdbook"));
     let dir = TempDir::new().expect("a directory");
     let book = dir.path().join("book");
     let mut command = Command::new(tool.trim());

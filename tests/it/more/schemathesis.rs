@@ -10,7 +10,7 @@ const TOKEN: &str = "correct-horse-battery";
 /// `schemathesis`, installed where it is missing.
 fn tool() -> String {
     let found =
-        Command::new(repository().join("scripts/schemathesis.sh")).output().expect("scripts/schemathesis.sh runs");
+        Command::new(repository().join("scripts/python-tool.sh")).arg("schemathesis").output().expect("it runs");
     let err = String::from_utf8_lossy(&found.stderr);
     assert!(found.status.success(), "{err}");
     String::from_utf8_lossy(&found.stdout).trim().to_owned()
